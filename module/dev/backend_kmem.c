@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The backend that the kernel's kmem_cache is.
+ */
+#include <linux/numa.h>
+#include <linux/slab.h>
+
+#include "backend.h"
+#include "compat.h"
+
+static int kmem_create(struct kmag_dev_cache *cache, void (*ctor)(void *obj),
+		       u64 file, struct kmag_ioc_create *req)
+{
+	slab_flags_t flags = SLAB_NO_MERGE;
+
+	if (req->cache_flags & KMAG_CF_HWALIGN)
+		flags |= SLAB_HWCACHE_ALIGN;
+	if (req->cache_flags & KMAG_CF_ACCOUNT)
+		flags |= SLAB_ACCOUNT;
+	if (req->cache_flags & KMAG_CF_RECLAIM)
+		flags |= SLAB_RECLAIM_ACCOUNT;
+
+	/*
+	 * sysfs wants a name once only, and keeps it for a while after the
+	 * cache is gone; so it has two numbers that are not used again.
+	 */
+	snprintf(req->real_name, sizeof(req->real_name), "kmag%llu-%u:%s", file,
+		 cache->serial, req->name);
+	cache->kmem = kmem_cache_create(req->real_name, req->object_size,
+					req->align, flags, ctor);
+	return cache->kmem ? 0 : -ENOMEM;
+}
+
+static void kmem_destroy(struct kmag_dev_cache *cache)
+{
+	kmem_cache_destroy(cache->kmem);
+}
+
+static void *kmem_alloc(struct kmag_dev_cache *cache, gfp_t gfp, int node)
+{
+	if (node == NUMA_NO_NODE)
+		return kmem_cache_alloc(cache->kmem, gfp);
+	return kmem_cache_alloc_node(cache->kmem, gfp, node);
+}
+
+static void kmem_free(struct kmag_dev_cache *cache, void *obj)
+{
+	kmem_cache_free(cache->kmem, obj);
+}
+
+static bool kmem_alloc_bulk(struct kmag_dev_cache *cache, gfp_t gfp, size_t nr,
+			    void **objs)
+{
+	return kmem_cache_alloc_bulk(cache->kmem, gfp, nr, objs) == nr;
+}
+
+static void kmem_free_bulk(struct kmag_dev_cache *cache, size_t nr, void **objs)
+{
+	kmem_cache_free_bulk(cache->kmem, nr, objs);
+}
+
+static int kmem_shrink(struct kmag_dev_cache *cache, u64 *slabs)
+{
+	/* How many slabs went is not for modules to know. */
+	*slabs = 0;
+	kmem_cache_shrink(cache->kmem);
+	return 0;
+}
+
+const struct kmag_backend_ops kmag_backend_kmem = {
+	.create		= kmem_create,
+	.destroy	= kmem_destroy,
+	.alloc		= kmem_alloc,
+	.free		= kmem_free,
+	.alloc_bulk	= kmem_alloc_bulk,
+	.free_bulk	= kmem_free_bulk,
+	.shrink		= kmem_shrink,
+};
