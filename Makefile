@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# For people; what kbuild reads is Kbuild.
+#
+# make help says what there is.
+
+# The kernel to build for; without it, Debian's newest 6.12 in the cache.
+KDIR ?=
+
+.PHONY: help setup modules tools run test test-debug check bench-count clean
+
+help:
+	@echo 'make setup        install the ordinary tools that are missing (as root)'
+	@echo 'make modules      build kmag here, for KDIR=... or the stock kernel'
+	@echo 'make tools        build the companion, build/bin/kmag'
+	@echo 'make run          record real work, replay it on kmag and SLUB, report'
+	@echo 'make test         all tests, in VMs'
+	@echo 'make test-debug   KUnit and the main job on the debug kernel'
+	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
+	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
+	@echo 'make clean        remove what was built here (not the cache folder)'
+
+setup:
+	@tools/setup
+
+# One Module.symvers, at the root, is what a client module is built against.
+modules:
+	@kdir='$(KDIR)'; \
+	if [ -z "$$kdir" ]; then \
+		vars=$$(tools/vm/kernel stock) || exit; \
+		kdir=$$(echo "$$vars" | sed -n 's/^KDIR=//p'); \
+	fi; \
+	$(MAKE) -C "$$kdir" M='$(CURDIR)' modules
+
+tools: setup
+	@$(MAKE) -C tools/kmag
+
+run: setup tools
+	@tools/run
+
+test: setup
+	@tools/test/run
+
+test-debug: setup
+	@tools/test/run --debug
+
+check: setup
+	@tools/check
+
+bench-count: setup tools
+	@tools/bench/count
+
+clean:
+	@rm -rf build
+	@find . -path ./.git -prune -o -type f \
+		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
+		-o -name '.*.cmd' \) -exec rm -f {} +
+	@rm -f Module.symvers modules.order .*.cmd .module-common.o
