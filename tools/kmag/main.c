@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kmag: where the bytes of object caches are, and what they would be with kmag. */
+#include <argp.h>
+#include <string.h>
+
+#include "util.h"
+
+static const struct subcommand commands[] = {
+	{ "record", "follow the kernel's slab users while a command runs", cmd_record },
+};
+
+static void usage(FILE *to)
+{
+	size_t i;
+
+	fprintf(to, "Usage: kmag COMMAND [OPTION...]\n\nCommands:\n");
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\nkmag COMMAND --help tells its options.\n"
+		"Exit status: 0 good, 1 failed, 2 usage, 3 not available here.\n");
+}
+
+int main(int argc, char **argv)
+{
+	static char name[64];
+	size_t i;
+
+	argp_err_exit_status = KMAG_EXIT_USAGE;
+	if (argc < 2) {
+		usage(stderr);
+		return KMAG_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return KMAG_EXIT_OK;
+	}
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		kmag_command = commands[i].name;
+		/* What argp prints begins with argv[0]. */
+		snprintf(name, sizeof(name), "kmag %s", kmag_command);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	say("there is no command '%s'; kmag --help lists them", argv[1]);
+	return KMAG_EXIT_USAGE;
+}

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kmag record: follow the kernel's slab users while a command runs. */
+#include <argp.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <traceevent/kbuffer.h>
+#include <unistd.h>
+
+#include "follow.h"
+#include "probe.h"
+#include "trace.h"
+#include "util.h"
+
+#define DEFAULT_BUFFER_KB	32768
+/* Events lost, in a thousand, that a recording may have */
+#define LOST_PER_MILLE		1
+#define IDLE_NS			10000000L
+#define PROGRESS_NS		1000000000ULL
+
+struct options {
+	const char *output;
+	unsigned int buffer_kb;
+	bool json;
+	char **command;
+};
+
+struct recorder {
+	struct probes *probes;
+	struct tracefs_cpu **cpus;	/* NULL: not there */
+	unsigned int nr_cpus;
+	struct kbuffer *kbuf;
+	void *page;
+	struct follow follow;
+	struct probe_event event;
+	uint64_t start;
+	uint64_t lost;
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int sig)
+{
+	stop_signal = sig;
+}
+
+/* Caches that share another's memory are recorded under that one's name. */
+static void warn_merged(void)
+{
+	struct dirent *entry;
+	unsigned int merged = 0;
+	DIR *dir = opendir("/sys/kernel/slab");
+
+	while (dir && (entry = readdir(dir)))
+		merged += entry->d_type == DT_LNK;
+	if (dir)
+		closedir(dir);
+	if (merged)
+		say("%u of this kernel's caches are merged into others and carry their names; boot with slab_nomerge to tell them apart",
+		    merged);
+}
+
+static char *info_text(const struct options *o, struct probes *p)
+{
+	struct utsname u;
+	char *text, *longer;
+	char **arg;
+
+	uname(&u);
+	text = xprintf("kernel=%s\nmachine=%s\nmethod=%s\nclock=global\ncommand=",
+		       u.release, u.machine, probes_method(p));
+	for (arg = o->command; *arg; arg++) {
+		char *c;
+
+		longer = xprintf("%s%s%s", text, arg == o->command ? "" : " ", *arg);
+		free(text);
+		text = longer;
+		for (c = text + strlen(text) - strlen(*arg); *c; c++)
+			if (*c == '\n')
+				*c = ' ';
+	}
+	longer = xprintf("%s\n", text);
+	free(text);
+	return longer;
+}
+
+static int open_cpus(struct recorder *r)
+{
+	unsigned int i, opened = 0;
+
+	r->cpus = xalloc(r->nr_cpus * sizeof(*r->cpus));
+	for (i = 0; i < r->nr_cpus; i++) {
+		r->cpus[i] = tracefs_cpu_open(probes_instance(r->probes), i, true);
+		if (!r->cpus[i])
+			continue;
+		opened++;
+		if (!r->page)
+			r->page = xalloc(tracefs_cpu_read_size(r->cpus[i]));
+	}
+	if (!opened) {
+		say("cannot read the ring buffer (trace_pipe_raw): %m");
+		return -1;
+	}
+	r->kbuf = kbuffer_alloc(KBUFFER_LSIZE_8, KBUFFER_ENDIAN_LITTLE);
+	return r->kbuf ? 0 : -1;
+}
+
+static void take_page(struct recorder *r, unsigned int cpu)
+{
+	unsigned long long time;
+	void *data;
+
+	kbuffer_load_subbuffer(r->kbuf, r->page);
+	for (data = kbuffer_read_event(r->kbuf, &time); data;
+	     data = kbuffer_next_event(r->kbuf, &time))
+		if (probes_decode(r->probes, data, &r->event))
+			follow_event(&r->follow, cpu, time, &r->event);
+}
+
+/* Takes what is there; with @all also pages that are not full. */
+static bool drain(struct recorder *r, bool all)
+{
+	bool any = false;
+	unsigned int i;
+	int len;
+
+	for (i = 0; i < r->nr_cpus; i++) {
+		if (!r->cpus[i])
+			continue;
+		while ((len = tracefs_cpu_read(r->cpus[i], r->page, true)) > 0) {
+			take_page(r, i);
+			any = true;
+		}
+		while (all && (len = tracefs_cpu_flush(r->cpus[i], r->page)) > 0)
+			take_page(r, i);
+	}
+	return any;
+}
+
+static uint64_t count_lost(struct recorder *r)
+{
+	static const char * const keys[] = {
+		"\noverrun: ", "\ncommit overrun: ", "\ndropped events: " };
+	uint64_t lost = 0;
+	unsigned int i;
+	size_t k;
+
+	for (i = 0; i < r->nr_cpus; i++) {
+		char *file = xprintf("per_cpu/cpu%u/stats", i), *text, *at;
+
+		text = tracefs_instance_file_read(probes_instance(r->probes), file, NULL);
+		for (k = 0; text && k < ARRAY_SIZE(keys); k++) {
+			at = strstr(text, keys[k]);
+			if (at)
+				lost += strtoull(at + strlen(keys[k]), NULL, 10);
+		}
+		free(text);
+		free(file);
+	}
+	return lost;
+}
+
+/*
+ * The command, held back until the write end of @gate closes. Its exec errno
+ * comes through @failed, which otherwise closes empty.
+ */
+static pid_t spawn(char **command, int *gate, int *failed)
+{
+	int hold[2], tell[2], err;
+	pid_t pid;
+	char c;
+
+	if (pipe2(hold, O_CLOEXEC) || pipe2(tell, O_CLOEXEC))
+		return -1;
+	pid = fork();
+	if (pid) {
+		close(hold[0]);
+		close(tell[1]);
+		*gate = hold[1];
+		*failed = tell[0];
+		return pid;
+	}
+	close(hold[1]);
+	close(tell[0]);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	if (read(hold[0], &c, 1) == 1) {
+		execvp(command[0], command);
+		err = errno;
+		if (write(tell[1], &err, sizeof(err)) < 0)
+			_exit(126);
+	}
+	_exit(127);
+}
+
+/* Events of our own reading and writing would never end. */
+static int exclude_self(struct recorder *r)
+{
+	char *pid = xprintf("%d", getpid());
+	int ret;
+
+	ret = tracefs_instance_file_write(probes_instance(r->probes),
+					  "set_event_notrace_pid", pid);
+	free(pid);
+	if (ret < 0)
+		say("cannot exclude the recorder itself from the recording: %m");
+	return ret < 0 ? -1 : 0;
+}
+
+static void show(struct recorder *r)
+{
+	unsigned int unknown, used = follow_used(&r->follow, &unknown);
+
+	r->lost = count_lost(r);
+	progress("%4llu s  %s operations  %u caches  %s lost  %s",
+		 (unsigned long long)(now_ns() - r->start) / 1000000000,
+		 commas(r->follow.records), used, commas(r->lost),
+		 bytes(trace_bytes(r->follow.writer)));
+}
+
+/* Return: the command's wait status, or -1. */
+static int run(struct recorder *r, const struct options *o)
+{
+	const struct timespec idle = { .tv_nsec = IDLE_NS };
+	uint64_t shown;
+	int gate, failed, err, status = -1;
+	bool ended = false, told = false;
+	pid_t pid;
+
+	pid = spawn(o->command, &gate, &failed);
+	if (pid < 0) {
+		say("cannot start a process: %m");
+		return -1;
+	}
+	if (probes_enable_caches(r->probes))
+		goto err_enable;
+	tracefs_trace_on(probes_instance(r->probes));
+	if (probes_describe())
+		goto err_enable;
+	drain(r, true);
+	if (exclude_self(r) || probes_enable_objects(r->probes))
+		goto err_enable;
+	/* The reader must keep up with everyone else together. */
+	setpriority(PRIO_PROCESS, 0, -10);
+	r->start = now_ns();
+	shown = r->start;
+	if (write(gate, "", 1) != 1)
+		goto err_enable;
+	while (!ended && !r->follow.error) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		ended = got == pid || (got < 0 && errno != EINTR);
+		if (stop_signal && !told) {
+			kill(pid, SIGTERM);
+			told = true;
+		}
+		if (!drain(r, false) && !ended)
+			nanosleep(&idle, NULL);
+		if (now_ns() - shown > PROGRESS_NS) {
+			shown = now_ns();
+			show(r);
+		}
+	}
+	tracefs_trace_off(probes_instance(r->probes));
+	drain(r, true);
+	r->lost = count_lost(r);
+	progress_end();
+	close(gate);
+	if (r->follow.error) {
+		if (!ended) {
+			kill(pid, SIGTERM);
+			waitpid(pid, &status, 0);
+		}
+		say("cannot write %s: %s", o->output, strerror(r->follow.error));
+		status = -1;
+	} else if (read(failed, &err, sizeof(err)) == sizeof(err)) {
+		say("cannot run %s: %s", o->command[0], strerror(err));
+		status = -1;
+	}
+	close(failed);
+	return status;
+
+err_enable:
+	close(gate);
+	waitpid(pid, &status, 0);
+	close(failed);
+	return -1;
+}
+
+static int report(struct recorder *r, const struct options *o,
+		  const struct trace_totals *totals, int status)
+{
+	unsigned int unknown, used = follow_used(&r->follow, &unknown);
+	bool too_many = totals->lost * 1000 >
+		(totals->records + totals->lost) * LOST_PER_MILLE;
+	struct {
+		const char *key;
+		json_int_t value;
+	} numbers[] = {
+		{ "operations", totals->records },
+		{ "allocations", totals->allocs },
+		{ "frees", totals->records - totals->allocs },
+		{ "caches", used },
+		{ "caches_unknown", unknown },
+		{ "lost", totals->lost },
+		{ "bulk_objects_not_recorded", totals->bulk_lost },
+		{ "allocations_without_cache", totals->unpaired },
+		{ "ns", totals->ns },
+		{ "command_status", status },
+	};
+	json_t *json;
+	size_t i;
+
+	if (o->json) {
+		json = json_pack("{s:s, s:s, s:s, s:b}", "schema", "kmag.record/1",
+				 "file", o->output, "method", probes_method(r->probes),
+				 "bulk_allocations_recorded", probes_have_bulk(r->probes));
+		for (i = 0; i < ARRAY_SIZE(numbers); i++)
+			json_object_set_new(json, numbers[i].key,
+					    json_integer(numbers[i].value));
+		if (json_print(json))
+			return KMAG_EXIT_FAILED;
+	} else {
+		printf("%s: %s operations (%s allocations, %s frees) of %u caches in %.1f s\n",
+		       o->output, commas(totals->records), commas(totals->allocs),
+		       commas(totals->records - totals->allocs), used, totals->ns / 1e9);
+		printf("followed with %s; %s events lost (%.4f %%); %s objects of bulk calls and %s allocations not recorded (%.4f %%)\n",
+		       probes_method(r->probes), commas(totals->lost),
+		       100.0 * totals->lost / (totals->records + totals->lost + 1),
+		       commas(totals->bulk_lost), commas(totals->unpaired),
+		       100.0 * (totals->bulk_lost + totals->unpaired) /
+		       (totals->records + totals->bulk_lost + totals->unpaired + 1));
+		if (unknown)
+			printf("%u of the caches could not be told by name\n", unknown);
+		fflush(stdout);
+	}
+	if (too_many) {
+		say("the ring buffer lost %s of %s events, more than %u in a thousand: give it more with --buffer",
+		    commas(totals->lost), commas(totals->records + totals->lost), LOST_PER_MILLE);
+		return KMAG_EXIT_FAILED;
+	}
+	if (!totals->records) {
+		say("nothing was recorded");
+		return KMAG_EXIT_FAILED;
+	}
+	if (status) {
+		say("the command ended with %s %d; the recording is whole",
+		    WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		return KMAG_EXIT_FAILED;
+	}
+	return KMAG_EXIT_OK;
+}
+
+static int record(const struct options *o)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct trace_totals totals = {};
+	struct recorder r = { .nr_cpus = sysconf(_SC_NPROCESSORS_CONF) };
+	struct trace_writer *w;
+	int status, ret = KMAG_EXIT_FAILED;
+	unsigned int i;
+	char *info;
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	r.probes = probes_open(o->buffer_kb, &ret);
+	if (!r.probes)
+		return ret;
+	ret = KMAG_EXIT_FAILED;
+	warn_merged();
+	info = info_text(o, r.probes);
+	w = trace_create(o->output, r.nr_cpus, info);
+	free(info);
+	if (!w) {
+		say("cannot write %s: %m", o->output);
+		goto err_create;
+	}
+	follow_init(&r.follow, w, probes_kbtf(r.probes));
+	if (open_cpus(&r)) {
+		trace_abort(w);
+		goto err_cpus;
+	}
+	status = run(&r, o);
+	if (status < 0) {
+		trace_abort(w);
+		goto err_cpus;
+	}
+	totals.lost = r.lost;
+	totals.bulk_lost = r.follow.bulk_lost;
+	totals.unpaired = r.follow.unpaired;
+	totals.ns = now_ns() - r.start;
+	if (trace_finish(w, r.follow.caches, r.follow.nr_caches, &totals)) {
+		say("cannot write %s: %m", o->output);
+		goto err_cpus;
+	}
+	ret = report(&r, o, &totals, status);
+
+err_cpus:
+	for (i = 0; r.cpus && i < r.nr_cpus; i++)
+		if (r.cpus[i])
+			tracefs_cpu_close(r.cpus[i]);
+	free(r.cpus);
+	free(r.page);
+	if (r.kbuf)
+		kbuffer_free(r.kbuf);
+	follow_free(&r.follow);
+err_create:
+	probes_close(r.probes);
+	return ret;
+}
+
+static const struct argp_option options[] = {
+	{ "output", 'o', "FILE", 0, "Write the recording to FILE (kmag.trace)", 0 },
+	{ "buffer", 'b', "KIB", 0, "Ring buffer of each CPU, in KiB (32768)", 0 },
+	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
+	{}
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	char *end;
+	long kb;
+
+	switch (key) {
+	case 'o':
+		o->output = arg;
+		return 0;
+	case 'b':
+		kb = strtol(arg, &end, 10);
+		if (*end || kb < 64 || kb > 4 << 20)
+			argp_error(state, "--buffer takes 64 to 4194304 KiB, not '%s'", arg);
+		o->buffer_kb = kb;
+		return 0;
+	case 'j':
+		o->json = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		o->command = state->argv + state->next;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "there is no command to record");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int cmd_record(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "-- COMMAND [ARG...]",
+		"Follow the allocations and frees of the kernel's slab caches while COMMAND runs.\v"
+		"Needs root, tracefs and a kernel with BTF. Boot with slab_nomerge, so that each cache has its own name. "
+		"A recording that lost more than 1 event in 1000 is written and fails.",
+		NULL, NULL, NULL };
+	struct options o = { .output = "kmag.trace", .buffer_kb = DEFAULT_BUFFER_KB };
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
+	return record(&o);
+}

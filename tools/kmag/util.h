@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What all subcommands share: exit codes, one-sentence errors, progress. */
+#ifndef KMAG_UTIL_H
+#define KMAG_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <jansson.h>
+
+enum kmag_exit {
+	KMAG_EXIT_OK = 0,
+	KMAG_EXIT_FAILED = 1,
+	KMAG_EXIT_USAGE = 2,
+	KMAG_EXIT_MISSING = 3,		/* not available here */
+};
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Set by main() to the subcommand: how errors begin. */
+extern const char *kmag_command;
+
+/* One sentence to stderr, after "kmag <command>: ". */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Memory that is there, or one sentence and exit 1. */
+void *xalloc(size_t size);
+void *xrealloc(void *p, size_t size);
+char *xprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Live progress on stderr: overwritten in place on a terminal, else a line
+ * every few seconds. progress_end() leaves the last state standing.
+ */
+void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void progress_end(void);
+
+/* Prints @json to stdout and drops it. */
+enum kmag_exit json_print(json_t *json);
+
+uint64_t now_ns(void);
+
+/* 1,234,567 in one of a few static buffers. */
+const char *commas(uint64_t n);
+
+/* 1.5 MiB in one of a few static buffers. */
+const char *bytes(uint64_t n);
+
+struct argp;
+struct subcommand {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+};
+
+int cmd_record(int argc, char **argv);
+
+#endif /* KMAG_UTIL_H */
