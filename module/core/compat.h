@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that kmag builds for, and nowhere else.
+ */
+#ifndef _KMAG_COMPAT_H
+#define _KMAG_COMPAT_H
+
+#include <linux/kconfig.h>
+#include <linux/shrinker.h>
+#include <linux/swap.h>
+#include <linux/topology.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "kmag needs Linux 6.1 or newer"
+#endif
+
+/* Suites reach into kmag.ko only on kernels that have KUnit. */
+#if IS_ENABLED(CONFIG_KUNIT)
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+#define KMAG_EXPORT_FOR_KUNIT(symbol)	EXPORT_SYMBOL_IF_KUNIT(symbol)
+#define KMAG_KUNIT_STUB(fn, ...)	KUNIT_STATIC_STUB_REDIRECT(fn, ##__VA_ARGS__)
+#else
+#define KMAG_EXPORT_FOR_KUNIT(symbol)
+#define KMAG_KUNIT_STUB(fn, ...)	do { } while (0)
+#endif
+
+/* numa_mem_id() reads a per-CPU variable that modules do not get. */
+static inline int kmag_this_node(void)
+{
+#ifdef CONFIG_HAVE_MEMORYLESS_NODES
+	return numa_node_id();
+#else
+	return numa_mem_id();
+#endif
+}
+
+/* Pages freed by a shrinker are no LRU pages: vmscan has to be told. */
+static inline void kmag_account_reclaimed(unsigned long pages)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	mm_account_reclaimed_pages(pages);
+#else
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
+#endif
+}
+
+/* 6.7 made shrinkers dynamic. */
+struct kmag_shrinker {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	struct shrinker *shrinker;
+#else
+	struct shrinker shrinker;
+#endif
+};
+
+typedef unsigned long (*kmag_shrink_fn)(struct shrinker *shrinker,
+					struct shrink_control *sc);
+
+static inline int kmag_shrinker_register(struct kmag_shrinker *ks,
+					 const char *name, kmag_shrink_fn count,
+					 kmag_shrink_fn scan)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	ks->shrinker = shrinker_alloc(0, "%s", name);
+	if (!ks->shrinker)
+		return -ENOMEM;
+	ks->shrinker->count_objects = count;
+	ks->shrinker->scan_objects = scan;
+	ks->shrinker->seeks = DEFAULT_SEEKS;
+	shrinker_register(ks->shrinker);
+	return 0;
+#else
+	ks->shrinker.count_objects = count;
+	ks->shrinker.scan_objects = scan;
+	ks->shrinker.seeks = DEFAULT_SEEKS;
+	return register_shrinker(&ks->shrinker, "%s", name);
+#endif
+}
+
+static inline void kmag_shrinker_unregister(struct kmag_shrinker *ks)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	shrinker_free(ks->shrinker);
+#else
+	unregister_shrinker(&ks->shrinker);
+#endif
+}
+
+#endif /* _KMAG_COMPAT_H */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What kmag's layers share. A layer calls down, never up:
+ *
+ *	cache     create and destroy                     cache.c
+ *	reclaim   shrink, shrinker, worker               reclaim.c
+ *	fence     all CPUs' magazines, one grace period  fence.c
+ *	alloc     the calls on objects                   alloc.c
+ *	magazine  per CPU: loaded and previous           magazine.c park.c
+ *	depot     per node: full and empty magazines     depot.c
+ *	slab      pages, bitmaps, fullness               slab.c
+ *	table     from a page back to its slab           table.c
+ *
+ * registry.c lists the caches. account.c and validate.c look at all layers for
+ * whoever prints (debugfs.c, the device); debug.c is called by all.
+ *
+ * Lock order, outer first
+ *	kmag_caches_lock	mutex	the registry
+ *	cache->fence_lock	mutex	one fence at a time
+ *	cpu->lock		raw	one CPU's magazines, for slow paths
+ *	depot->lock | node->lock  raw	never both at once
+ *	table lock		raw	taken with none of the raw locks held
+ *
+ * Raw locks are taken with interrupts off: allocations and frees come from
+ * hard interrupts, and the reaper takes the same locks.
+ *
+ * Do not, with a raw lock held: allocate or free pages or kmalloc memory, call
+ * a constructor, wake anybody, print (reports wait until the lock is dropped
+ * only where they can; printk itself is safe here). Slabs to be freed go to a
+ * list that the caller frees outside, because on PREEMPT_RT the page allocator
+ * sleeps.
+ */
+#ifndef _KMAG_INTERNAL_H
+#define _KMAG_INTERNAL_H
+
+#include <linux/cache.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/reciprocal_div.h>
+#include <linux/spinlock.h>
+
+#include <kmag/kmag.h>
+#include <kmag/kmag_inline.h>
+#include <uapi/kmag.h>
+
+#include "compat.h"
+
+struct dentry;
+
+/* Fullness classes: empty, eighths of partial slabs, full. */
+#define KMAG_EMPTY	0
+#define KMAG_FULL	(KMAG_SNAP_CLASSES - 1)
+
+/*
+ * Thresholds, each with its reason.
+ *
+ * WASTE: a slab loses at most 1/8 to its tail, the sweet spot between
+ * internal waste and external fragmentation of Bonwick (1994, 3.2).
+ * ORDER_GOOD: up to this order the page allocator seldom has to compact.
+ * SLOTS_GOOD: fewer objects than this a slab, and its descriptor and the
+ * trip to the page allocator weigh more than the compactness they buy.
+ */
+#define KMAG_WASTE_SHIFT	3
+#define KMAG_ORDER_GOOD		3
+#define KMAG_SLOTS_GOOD		4
+
+/* Bytes of full magazines a node's depot keeps, and bounds on their number. */
+#define KMAG_DEPOT_BYTES	(512 * 1024)
+#define KMAG_DEPOT_FULL_MIN	4
+#define KMAG_DEPOT_FULL_MAX	32
+
+/**
+ * struct kmag_magazine - an array of objects
+ * @next: in the depot's stack
+ * @cap: rounds it has room for
+ * @objs: the objects
+ *
+ * How many it holds is known by where it is: a CPU keeps the count, and in the
+ * depot it is full or empty. Header and rounds fill whole cache lines.
+ */
+struct kmag_magazine {
+	struct kmag_magazine *next;
+	unsigned long cap;
+	void *objs[];
+};
+
+/* Rounds of a magazine that is @bytes large. */
+#define KMAG_ROUNDS(bytes)	(((bytes) - sizeof(struct kmag_magazine)) / \
+				 sizeof(void *))
+
+/**
+ * enum kmag_gate - who may use a CPU's magazines
+ * @KMAG_GATE_OPEN: the CPU itself, on the fast path
+ * @KMAG_GATE_FENCED: closed by a fence; contents wait for the CPU's next
+ *	operation or the end of the grace period, whichever comes first
+ * @KMAG_GATE_DRAINED: closed and empty; the CPU opens it at its next operation
+ *
+ * Only the CPU itself opens its gate (or hotplug, for one that is dead), under
+ * the lock: so the fast path needs no barrier to see what a drainer did.
+ */
+enum kmag_gate {
+	KMAG_GATE_OPEN,
+	KMAG_GATE_FENCED,
+	KMAG_GATE_DRAINED,
+};
+
+/**
+ * struct kmag_cpu - a CPU's magazines
+ * @fast: what the fast path touches
+ * @lock: held by slow paths and by drainers of other CPUs
+ * @gate: written under @lock
+ * @stats: events, by enum kmag_stat; the two of the fast path are in @fast
+ */
+struct kmag_cpu {
+	struct kmag_pcp fast;
+	raw_spinlock_t lock ____cacheline_aligned;
+	enum kmag_gate gate;
+	unsigned long stats[KMAG_NR_STATS];
+} ____cacheline_aligned;
+
+/**
+ * struct kmag_depot - a node's magazines that no CPU holds
+ * @lock: protects the rest; covers O(1) work
+ * @full: stack of full magazines
+ * @empty: stack of empty magazines
+ * @nr_full: length of @full
+ * @nr_empty: length of @empty
+ * @full_max: a full magazine beyond these goes back to slabs
+ * @full_min: lowest @nr_full since the worker last looked
+ * @objs: objects in @full
+ * @bytes: memory of the magazines here
+ * @want: exchanges that found no empty magazine since the last stocking
+ */
+struct kmag_depot {
+	raw_spinlock_t lock;
+	struct kmag_magazine *full;
+	struct kmag_magazine *empty;
+	unsigned int nr_full;
+	unsigned int nr_empty;
+	unsigned int full_max;
+	unsigned int full_min;
+	unsigned long objs;
+	unsigned long bytes;
+	unsigned int want;
+};
+
+/**
+ * struct kmag_node - a memory node's slabs and its depot
+ * @lock: protects the lists, the counts and every bitmap of these slabs
+ * @slabs: by fullness class
+ * @nr: length of each list
+ * @nr_slabs: their sum
+ * @slots: objects all slabs have room for
+ * @free: of those, free in their slabs
+ * @empty_free: of those, in empty slabs
+ * @bytes: pages of these slabs
+ * @tail: of those, bytes behind the last object
+ * @meta: bytes of descriptors
+ * @depot: full and empty magazines
+ */
+struct kmag_node {
+	raw_spinlock_t lock;
+	struct list_head slabs[KMAG_SNAP_CLASSES];
+	unsigned long nr[KMAG_SNAP_CLASSES];
+	unsigned long nr_slabs;
+	unsigned long slots;
+	unsigned long free;
+	unsigned long empty_free;
+	unsigned long bytes;
+	unsigned long tail;
+	unsigned long meta;
+	struct kmag_depot depot ____cacheline_aligned;
+};
+
+/**
+ * struct kmag_cache - a cache
+ * @fast: what kmag_inline.h knows
+ * @cpu: per-CPU state; @fast.pcp points at its first member
+ * @stride: from one object to the next, bytes
+ * @recip: of @stride, to find an object's slot
+ * @align: of an object, bytes
+ * @flags: KMAG_HWCACHE_ALIGN and the others
+ * @ctor: or NULL; called once a slot, when its slab is made
+ * @order: of a new slab's pages
+ * @min_order: the same under pressure
+ * @slab_slots: objects in a new slab
+ * @capacity: rounds of a new magazine
+ * @empty_max: empty slabs a node keeps
+ * @gfp: added to every page allocation
+ * @id: for views; never used again
+ * @dead: destroyed with live objects; kept for ever
+ * @name: for views
+ * @list: in the registry
+ * @fence_lock: one fence at a time; also shrink and destroy
+ * @transit: objects on their way from a depot to their slabs
+ * @parked: objects put aside by a free in an NMI
+ * @debugfs: its directory
+ * @validated: errors that the last validation found; -EAGAIN before the first
+ * @reported: kinds of wrong gfp flags that were already reported
+ * @node: by node id; NULL for a node that is not possible
+ */
+struct kmag_cache {
+	struct kmag_cache_fast fast;
+	struct kmag_cpu __percpu *cpu;
+	unsigned int stride;
+	struct reciprocal_value recip;
+	unsigned int align;
+	unsigned int flags;
+	void (*ctor)(void *obj);
+	unsigned int order;
+	unsigned int min_order;
+	unsigned int slab_slots;
+	unsigned int capacity;
+	unsigned int empty_max;
+	gfp_t gfp;
+	unsigned int id;
+	bool dead;
+	char name[KMAG_NAME_LEN];
+	struct list_head list;
+	struct mutex fence_lock;
+	atomic_long_t transit;
+	atomic_long_t parked;
+	struct dentry *debugfs;
+	int validated;
+	unsigned long reported;
+	struct kmag_node *node[];
+};
+
+/* Count an event on this CPU; safe in any context. */
+#define kmag_count(cache, stat)		this_cpu_inc((cache)->cpu->stats[stat])
+#define kmag_count_by(cache, stat, n)	this_cpu_add((cache)->cpu->stats[stat], n)
+
+/* What of @gfp may be passed on for kmag's own descriptors and magazines. */
+#define KMAG_GFP_META	(__GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HIGH | \
+			 __GFP_NOWARN | __GFP_NORETRY | __GFP_RETRY_MAYFAIL | \
+			 __GFP_NOFAIL)
+
+#endif /* _KMAG_INTERNAL_H */

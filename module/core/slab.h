@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Slabs: pages carved into objects.
+ *
+ * The state of every object is one bit in the slab's descriptor, outside of
+ * the pages: set while the object is away from its slab (with an owner, in a
+ * magazine or between them). Nothing is written into a free object.
+ *
+ * A slab is on exactly one list of its node, by its state; node->lock protects
+ * the lists, the bitmaps and the counts:
+ *
+ *	class            objects away        may become
+ *	KMAG_EMPTY       none                partial, full; freed when there
+ *	                                     are more than cache->empty_max
+ *	1 to 8           some: class - 1 is  any
+ *	                 the full eighths
+ *	KMAG_FULL        all                 partial, empty
+ *	(dead list)      none                freed by kmag_slab_free_list()
+ */
+#ifndef _KMAG_SLAB_H
+#define _KMAG_SLAB_H
+
+#include "internal.h"
+
+/**
+ * struct kmag_slab - descriptor of a slab
+ * @list: on a list of its node, or on a dead list
+ * @rcu: once it was taken out of the table
+ * @cache: whose slab it is
+ * @page: head page
+ * @base: address of slot 0
+ * @index: in the table
+ * @class_mul: 8 / @slots in 16.16 fixed point
+ * @slots: objects it has room for
+ * @inuse: objects away
+ * @nid: memory node
+ * @class: of the list it is on
+ * @order: of its pages
+ * @away: bitmap, set for an object that is away
+ */
+struct kmag_slab {
+	union {
+		struct list_head list;
+		struct rcu_head rcu;
+	};
+	struct kmag_cache *cache;
+	struct page *page;
+	void *base;
+	u32 index;
+	u32 class_mul;
+	u16 slots;
+	u16 inuse;
+	u16 nid;
+	u8 class;
+	u8 order;
+	unsigned long away[];
+};
+
+/**
+ * kmag_slab_layout - choose the pages of a cache's slabs
+ * @cache: with size, align and flags set; order, stride and the rest are set
+ */
+void kmag_slab_layout(struct kmag_cache *cache);
+
+void kmag_node_init(struct kmag_node *node);
+
+/* The one place where pages come from. Suites make it fail. */
+struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order);
+
+/**
+ * kmag_slab_grow - make slabs until a node has enough free objects
+ * @cache: the cache
+ * @gfp: for pages and descriptors
+ * @nid: memory node to ask for
+ * @want: free objects
+ *
+ * Pages may come from another node than @nid unless @gfp has %__GFP_THISNODE;
+ * they are then found on that node.
+ *
+ * Context: Any but NMI; no raw lock held. Calls the constructor.
+ * Return: slabs made.
+ */
+unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
+			    unsigned int want);
+
+/**
+ * kmag_slab_take - take a run of objects from a node's slabs
+ * @cache: the cache
+ * @node: the node
+ * @objs: where they are put; the last one is to be handed out first
+ * @nr: how many are wanted
+ *
+ * From the fullest slabs first, whole runs in address order.
+ *
+ * Context: Any but NMI. Takes node->lock.
+ * Return: how many were had.
+ */
+unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
+			    void **objs, unsigned int nr);
+
+/**
+ * kmag_slab_give - give objects back to their slabs
+ * @cache: that they came from
+ * @objs: any pointers at all; wrong ones are reported and left alone
+ * @nr: how many
+ * @dead: slabs that nobody needs any more are put here; the caller hands them
+ *	to kmag_slab_free_list() once it holds no raw lock
+ *
+ * Context: Any but NMI. Takes node->lock, one node at a time.
+ */
+void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
+		    struct list_head *dead);
+
+/**
+ * kmag_slab_reap - collect a node's empty slabs
+ * @cache: the cache
+ * @node: the node
+ * @keep: empty slabs that may stay
+ * @dead: where they are put
+ *
+ * In pieces of a few slabs a lock hold.
+ *
+ * Context: Any but NMI. Takes node->lock.
+ * Return: slabs collected.
+ */
+unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
+			     unsigned long keep, struct list_head *dead);
+
+/**
+ * kmag_slab_free_list - free slabs
+ * @dead: from the functions above; empty afterwards
+ *
+ * Context: Any but NMI; no raw lock held.
+ * Return: pages freed.
+ */
+unsigned long kmag_slab_free_list(struct list_head *dead);
+
+/**
+ * kmag_slab_of - the slab that an address lies in
+ * @addr: any value at all
+ *
+ * Context: RCU read-side section, or preemption off.
+ * Return: the slab, of any cache, or NULL if it is not one of kmag's.
+ */
+struct kmag_slab *kmag_slab_of(const void *addr);
+
+/**
+ * kmag_slab_slot - an object's place in its slab
+ * @slab: from kmag_slab_of()
+ * @obj: an address in it
+ *
+ * Return: the slot, or -1 if no object starts there.
+ */
+int kmag_slab_slot(const struct kmag_slab *slab, const void *obj);
+
+/**
+ * kmag_slab_next - walk a cache's slabs
+ * @cache: the cache
+ * @index: 0 to begin; where to go on afterwards
+ *
+ * A slab that is made or freed during the walk may be seen or not. Leave the
+ * RCU section between calls to walk a large cache in pieces.
+ *
+ * Context: RCU read-side section.
+ * Return: a slab, or NULL at the end.
+ */
+struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index);
+
+static inline size_t kmag_slab_bytes(const struct kmag_slab *slab)
+{
+	return PAGE_SIZE << slab->order;
+}
+
+static inline size_t kmag_slab_meta(const struct kmag_slab *slab)
+{
+	return struct_size(slab, away, BITS_TO_LONGS(slab->slots));
+}
+
+#endif /* _KMAG_SLAB_H */
