@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kmag's fast path: a push or a pop on an array that only this CPU touches.
+ *
+ * kmag_cache_alloc() and kmag_cache_free() are these functions, compiled into
+ * kmag.ko; include this header to have them compiled into the caller. The
+ * layout below is part of the interface then: change it and KMAG_LAYOUT.
+ *
+ * Why it is safe, in one paragraph (Documentation/design.rst has the argument).
+ * With preemption off only interrupts of this CPU can come in between. ->busy
+ * is set around the array operation, and only by its own CPU: who finds it set
+ * has interrupted the operation and takes the slab path. Other CPUs close the
+ * gate by writing ->lo and ->hi, which the operation compares with anyway, and
+ * wait a grace period: preemption off is an RCU reader. ->rounds is read after
+ * ->busy is set, so an interrupt that came before is seen whole.
+ */
+#ifndef _KMAG_INLINE_H
+#define _KMAG_INLINE_H
+
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
+#include <kmag/kmag.h>
+
+/**
+ * struct kmag_pcp - what the fast path touches, one cache line per CPU
+ * @busy: its own CPU is between claim and release
+ * @rounds: objects in the loaded magazine
+ * @lo: an allocation goes on if @rounds is above: 0, or INT_MAX when closed
+ * @hi: a free goes on if @rounds is below: the capacity, or 0 when closed
+ * @objs: the loaded magazine's array
+ * @allocs: served here, since the cache was made
+ * @frees: taken here, since the cache was made
+ * @prev_objs: the previous magazine's array
+ * @prev_rounds: objects in the previous magazine
+ * @prev_cap: its capacity
+ */
+struct kmag_pcp {
+	u32 busy;
+	s32 rounds;
+	s32 lo;
+	u32 hi;
+	void **objs;
+	unsigned long allocs;
+	unsigned long frees;
+	void **prev_objs;
+	u32 prev_rounds;
+	u32 prev_cap;
+};
+
+/**
+ * struct kmag_cache_fast - how a struct kmag_cache begins
+ * @pcp: per-CPU state
+ * @size: of an object as asked for, bytes
+ */
+struct kmag_cache_fast {
+	struct kmag_pcp __percpu *pcp;
+	unsigned int size;
+};
+
+/* Flags that need a look before, or work after; one test covers them all. */
+#define KMAG_GFP_ODD	(__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | \
+			 __GFP_HIGHMEM | __GFP_THISNODE)
+
+/* On where a free has to do more: several memory nodes, or init_on_free. */
+DECLARE_STATIC_KEY_FALSE(kmag_free_is_odd);
+
+void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp);
+void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp);
+void kmag_free_slow(struct kmag_cache *cache, void *obj);
+void kmag_free_odd(struct kmag_cache *cache, void *obj);
+
+/* KASAN and kmemleak follow every object, also through magazines. */
+#if defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_DEBUG_KMEMLEAK)
+void *kmag_debug_alloc(struct kmag_cache *cache, void *obj, gfp_t gfp);
+bool kmag_debug_free(struct kmag_cache *cache, void *obj);
+#else
+static inline void *kmag_debug_alloc(struct kmag_cache *cache, void *obj,
+				     gfp_t gfp)
+{
+	return obj;
+}
+
+static inline bool kmag_debug_free(struct kmag_cache *cache, void *obj)
+{
+	return true;
+}
+#endif
+
+/*
+ * The claim can be left out, by a test that shows what it is for: that control
+ * must lose objects, or the test that claims to find lost ones proves nothing.
+ */
+#ifndef KMAG_CONTROL_NO_CLAIM
+#define kmag_claimed(pcp)	__this_cpu_read((pcp)->busy)
+#define kmag_claim(pcp)		__this_cpu_write((pcp)->busy, 1)
+#define kmag_release(pcp)	__this_cpu_write((pcp)->busy, 0)
+#else
+#define kmag_claimed(pcp)	false
+#define kmag_claim(pcp)		do { } while (0)
+#define kmag_release(pcp)	do { } while (0)
+#endif
+
+/* Pop from this CPU's loaded magazine; NULL when anything is unusual. */
+static __always_inline void *kmag_pcp_pop(struct kmag_pcp __percpu *pcp)
+{
+	void *obj = NULL;
+	s32 rounds;
+
+	preempt_disable();
+	if (unlikely(kmag_claimed(pcp)))
+		goto out;
+	kmag_claim(pcp);
+	barrier();	/* claim before anything is read */
+	rounds = __this_cpu_read(pcp->rounds);
+	if (likely(rounds > __this_cpu_read(pcp->lo))) {
+		rounds--;
+		obj = __this_cpu_read(pcp->objs)[(u32)rounds];
+		__this_cpu_write(pcp->rounds, rounds);
+		__this_cpu_inc(pcp->allocs);
+	}
+	barrier();	/* all written before the release */
+	kmag_release(pcp);
+out:
+	preempt_enable();
+	return obj;
+}
+
+/* Push into this CPU's loaded magazine; false when anything is unusual. */
+static __always_inline bool kmag_pcp_push(struct kmag_pcp __percpu *pcp,
+					  void *obj)
+{
+	bool pushed = false;
+	u32 rounds;
+
+	preempt_disable();
+	if (unlikely(kmag_claimed(pcp)))
+		goto out;
+	kmag_claim(pcp);
+	barrier();	/* claim before anything is read */
+	rounds = __this_cpu_read(pcp->rounds);
+	if (likely(rounds < __this_cpu_read(pcp->hi))) {
+		__this_cpu_read(pcp->objs)[rounds] = obj;
+		__this_cpu_write(pcp->rounds, rounds + 1);
+		__this_cpu_inc(pcp->frees);
+		pushed = true;
+	}
+	barrier();	/* all written before the release */
+	kmag_release(pcp);
+out:
+	preempt_enable();
+	return pushed;
+}
+
+static __always_inline struct kmag_pcp __percpu *
+kmag_pcp(const struct kmag_cache *cache)
+{
+	return ((const struct kmag_cache_fast *)cache)->pcp;
+}
+
+/**
+ * kmag_cache_alloc_inline - kmag_cache_alloc(), compiled into the caller
+ * @cache: to allocate from
+ * @gfp: as for kmag_cache_alloc(); best a constant
+ *
+ * Context: As kmag_cache_alloc().
+ * Return: the object, or NULL.
+ */
+static __always_inline void *kmag_cache_alloc_inline(struct kmag_cache *cache,
+						     gfp_t gfp)
+{
+	void *obj;
+
+	if (unlikely(gfp & KMAG_GFP_ODD) || want_init_on_alloc(0))
+		return kmag_alloc_odd(cache, gfp);
+	obj = kmag_pcp_pop(kmag_pcp(cache));
+	if (unlikely(!obj))
+		return kmag_alloc_slow(cache, gfp);
+	return kmag_debug_alloc(cache, obj, gfp);
+}
+
+/**
+ * kmag_cache_free_inline - kmag_cache_free(), compiled into the caller
+ * @cache: that it came from
+ * @obj: the object, or NULL
+ *
+ * Context: As kmag_cache_free().
+ */
+static __always_inline void kmag_cache_free_inline(struct kmag_cache *cache,
+						   void *obj)
+{
+	if (static_branch_unlikely(&kmag_free_is_odd)) {
+		kmag_free_odd(cache, obj);
+		return;
+	}
+	if (unlikely(!obj) || !kmag_debug_free(cache, obj))
+		return;
+	if (unlikely(!kmag_pcp_push(kmag_pcp(cache), obj)))
+		kmag_free_slow(cache, obj);
+}
+
+#endif /* _KMAG_INLINE_H */

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Magazines: what a CPU does when its fast path cannot go on. It swaps its two
+ * magazines, else changes one at the depot, else takes or gives a whole run of
+ * objects at the slabs. After a trip to the depot one magazine is full and one
+ * empty, so that a whole capacity of operations of either kind fits before the
+ * next (Bonwick and Adams 2001, 3.1).
+ *
+ * Above: the public calls. Below: depot.c and slab.c.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "debug.h"
+#include "depot.h"
+#include "magazine.h"
+#include "park.h"
+#include "slab.h"
+
+static struct kmag_node *this_node(struct kmag_cache *cache)
+{
+	return cache->node[kmag_this_node()];
+}
+
+static void gate_open(struct kmag_cpu *cpu)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+
+	lockdep_assert_held(&cpu->lock);
+	cpu->gate = KMAG_GATE_OPEN;
+	/* Read by this CPU only, and by views. */
+	WRITE_ONCE(pcp->lo, 0);
+	WRITE_ONCE(pcp->hi, kmag_magazine_of(pcp->objs)->cap);
+}
+
+int kmag_cpus_alloc(struct kmag_cache *cache)
+{
+	unsigned int nr;
+
+	cache->cpu = alloc_percpu(struct kmag_cpu);
+	if (!cache->cpu)
+		return -ENOMEM;
+	cache->fast.pcp = &cache->cpu->fast;
+
+	for_each_possible_cpu(nr) {
+		struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
+		int nid = cpu_to_node(nr);
+		struct kmag_magazine *mag;
+
+		raw_spin_lock_init(&cpu->lock);
+		cpu->gate = KMAG_GATE_DRAINED;
+		cpu->fast.lo = INT_MAX;
+		mag = kmag_magazine_alloc(cache->capacity, GFP_KERNEL, nid);
+		if (!mag)
+			goto err_magazine;
+		cpu->fast.objs = mag->objs;
+		mag = kmag_magazine_alloc(cache->capacity, GFP_KERNEL, nid);
+		if (!mag)
+			goto err_magazine;
+		cpu->fast.prev_objs = mag->objs;
+		cpu->fast.prev_cap = mag->cap;
+	}
+	return 0;
+
+err_magazine:
+	kmag_cpus_free(cache);
+	return -ENOMEM;
+}
+
+void kmag_cpus_free(struct kmag_cache *cache)
+{
+	unsigned int nr;
+
+	for_each_possible_cpu(nr) {
+		struct kmag_pcp *pcp = &per_cpu_ptr(cache->cpu, nr)->fast;
+
+		if (pcp->objs)
+			kmag_magazine_free(kmag_magazine_of(pcp->objs));
+		if (pcp->prev_objs)
+			kmag_magazine_free(kmag_magazine_of(pcp->prev_objs));
+	}
+	free_percpu(cache->cpu);
+}
+
+void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
+		    struct list_head *dead)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+
+	lockdep_assert_held(&cpu->lock);
+	kmag_slab_give(cache, pcp->objs, pcp->rounds, dead);
+	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, dead);
+	WRITE_ONCE(pcp->rounds, 0);	/* views look without the lock */
+	WRITE_ONCE(pcp->prev_rounds, 0);
+}
+
+void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
+{
+	struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
+	unsigned long flags;
+	LIST_HEAD(dead);
+
+	raw_spin_lock_irqsave(&cpu->lock, flags);
+	kmag_cpu_drain(cache, cpu, &dead);
+	if (cpu->gate == KMAG_GATE_FENCED)
+		cpu->gate = KMAG_GATE_DRAINED;
+	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_slab_free_list(&dead);
+}
+
+/*
+ * Claim this CPU's magazines for a slow path. Interrupts are off, so the only
+ * one who can have the claim is an operation that we interrupted: then NULL.
+ * While we have it, an NMI keeps off.
+ */
+static struct kmag_cpu *cpu_claim(struct kmag_cache *cache, unsigned long *flags)
+{
+	struct kmag_cpu *cpu;
+
+	local_irq_save(*flags);
+	cpu = this_cpu_ptr(cache->cpu);
+	if (cpu->fast.busy) {
+		cpu->stats[KMAG_BUSY]++;
+		local_irq_restore(*flags);
+		return NULL;
+	}
+	cpu->fast.busy = 1;
+	barrier();	/* as on the fast path */
+	return cpu;
+}
+
+/* Lock claimed magazines, and open the gate. */
+static void cpu_lock(struct kmag_cache *cache, struct kmag_cpu *cpu,
+		     struct list_head *dead)
+	__acquires(&cpu->lock)
+{
+	raw_spin_lock(&cpu->lock);
+	if (likely(cpu->gate == KMAG_GATE_OPEN))
+		return;
+	/* FENCED: do now what the fence would do a grace period later. */
+	if (cpu->gate == KMAG_GATE_FENCED)
+		kmag_cpu_drain(cache, cpu, dead);
+	cpu->stats[KMAG_FENCE]++;
+	gate_open(cpu);
+}
+
+static void cpu_unlock(struct kmag_cpu *cpu, unsigned long flags)
+	__releases(&cpu->lock)
+{
+	raw_spin_unlock(&cpu->lock);
+	barrier();	/* as on the fast path */
+	cpu->fast.busy = 0;
+	local_irq_restore(flags);
+}
+
+/* Swap under the lock, which may change the capacity of the loaded one. */
+static void swap_locked(struct kmag_cpu *cpu)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+	u32 rounds = pcp->rounds;
+
+	lockdep_assert_held(&cpu->lock);
+	WRITE_ONCE(pcp->rounds, pcp->prev_rounds);	/* views look */
+	WRITE_ONCE(pcp->prev_rounds, rounds);
+	pcp->prev_cap = kmag_magazine_of(pcp->objs)->cap;
+	swap(pcp->objs, pcp->prev_objs);
+	gate_open(cpu);
+	cpu->stats[KMAG_SWAP]++;
+}
+
+/*
+ * Swap loaded and previous where that lets the operation go on: no lock, and
+ * interrupts stay on. Between magazines of different capacity the bound would
+ * change too; that is left to the slow path.
+ */
+static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
+{
+	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+	bool swapped = false;
+	u32 cap, rounds, prev;
+	void **objs;
+
+	preempt_disable();
+	if (kmag_claimed(pcp))
+		goto out;
+	kmag_claim(pcp);
+	barrier();	/* claim before anything is read */
+	cap = __this_cpu_read(pcp->hi);
+	rounds = __this_cpu_read(pcp->rounds);
+	prev = __this_cpu_read(pcp->prev_rounds);
+	/* Closed for either kind, or another capacity: not here. */
+	if (__this_cpu_read(pcp->lo) || cap != __this_cpu_read(pcp->prev_cap))
+		goto release;
+	if (for_alloc ? !rounds && prev : rounds == cap && prev < cap) {
+		objs = __this_cpu_read(pcp->objs);
+		__this_cpu_write(pcp->objs, __this_cpu_read(pcp->prev_objs));
+		__this_cpu_write(pcp->prev_objs, objs);
+		__this_cpu_write(pcp->rounds, prev);
+		__this_cpu_write(pcp->prev_rounds, rounds);
+		__this_cpu_inc(cache->cpu->stats[KMAG_SWAP]);
+		swapped = true;
+	}
+release:
+	barrier();	/* all written before the release */
+	kmag_release(pcp);
+out:
+	preempt_enable();
+	return swapped;
+}
+
+/*
+ * Load a full magazine, or as many objects as the slabs have. On the @first
+ * try, if they have less than a magazine holds, take none: slabs must be made,
+ * outside the lock. On the second the depot is not visited again.
+ */
+static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
+				 bool first)
+{
+	struct kmag_node *node = this_node(cache);
+	struct kmag_pcp *pcp = &cpu->fast;
+	struct kmag_magazine *mag = NULL;
+
+	lockdep_assert_held(&cpu->lock);
+	if (first)
+		mag = kmag_depot_get_full(cache, &node->depot,
+					  kmag_magazine_of(pcp->prev_objs));
+	if (mag) {
+		pcp->prev_objs = pcp->objs;
+		pcp->prev_cap = pcp->hi;
+		pcp->objs = mag->objs;
+		pcp->rounds = mag->cap;
+		gate_open(cpu);
+		return KMAG_ALLOC_DEPOT;
+	}
+	/* A hint: what others take meanwhile is made good by the next round. */
+	if (!first || READ_ONCE(node->free) >= pcp->hi)
+		pcp->rounds = kmag_slab_take(cache, node, pcp->objs, pcp->hi);
+	return KMAG_ALLOC_SLAB;
+}
+
+/* Allocate from this CPU's magazines, by way of depot and slabs. */
+static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged)
+{
+	enum kmag_stat tier = KMAG_ALLOC_MAG;
+	struct kmag_pcp *pcp;
+	struct kmag_cpu *cpu;
+	unsigned long flags;
+	void *obj = NULL;
+	LIST_HEAD(dead);
+
+	cpu = cpu_claim(cache, &flags);
+	if (!cpu) {
+		/* In the middle of an operation of this CPU: past it. */
+		if (kmag_slab_take(cache, this_node(cache), &obj, 1))
+			kmag_count(cache, paged ? KMAG_ALLOC_PAGE :
+						  KMAG_ALLOC_SLAB);
+		return obj;
+	}
+	cpu_lock(cache, cpu, &dead);
+	pcp = &cpu->fast;
+	if (!pcp->rounds && pcp->prev_rounds)
+		swap_locked(cpu);
+	if (!pcp->rounds)
+		tier = cpu_refill(cache, cpu, first);
+	if (tier == KMAG_ALLOC_SLAB && paged)
+		tier = KMAG_ALLOC_PAGE;
+	if (pcp->rounds) {
+		obj = pcp->objs[--pcp->rounds];
+		if (tier == KMAG_ALLOC_MAG)
+			pcp->allocs++;
+		else
+			cpu->stats[tier]++;
+	}
+	cpu_unlock(cpu, flags);
+	kmag_slab_free_list(&dead);
+	return obj;
+}
+
+/* One object from whatever node has one. */
+static void *alloc_anywhere(struct kmag_cache *cache)
+{
+	void *obj;
+	int nid;
+
+	for_each_online_node(nid) {
+		if (!kmag_slab_take(cache, cache->node[nid], &obj, 1))
+			continue;
+		kmag_count(cache, KMAG_ALLOC_SLAB);
+		return obj;
+	}
+	return NULL;
+}
+
+void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
+{
+	bool tried = false, paged = false;
+	void *obj;
+
+	if (unlikely(in_nmi()))
+		goto fail;
+	WARN_ON_ONCE(!rcu_is_watching());
+	if (swap_unlocked(cache, true)) {
+		obj = kmag_pcp_pop(kmag_pcp(cache));
+		if (obj)
+			return obj;
+	}
+	for (;;) {
+		int nid = kmag_this_node();
+
+		obj = cpu_alloc(cache, !tried, paged);
+		/* Pages may have come from another node than this one. */
+		if (!obj && tried)
+			obj = alloc_anywhere(cache);
+		if (obj)
+			return obj;
+		kmag_depot_stock(cache, nid);
+		if (kmag_slab_grow(cache, gfp, nid, cache->capacity)) {
+			paged = true;
+		} else if (tried) {
+			if (!(gfp & __GFP_NOFAIL))
+				goto fail;
+			schedule_timeout_uninterruptible(1);
+		}
+		tried = true;
+	}
+
+fail:
+	kmag_count(cache, KMAG_ALLOC_FAIL);
+	return NULL;
+}
+
+/* Make room in the loaded magazine, which is full. */
+static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
+				struct list_head *dead)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+	struct kmag_magazine *mag;
+
+	lockdep_assert_held(&cpu->lock);
+	if (pcp->prev_rounds < pcp->prev_cap) {
+		swap_locked(cpu);
+		return KMAG_FREE_MAG;
+	}
+	mag = kmag_depot_get_empty(cache, &this_node(cache)->depot,
+				   kmag_magazine_of(pcp->prev_objs));
+	if (mag) {
+		pcp->prev_objs = pcp->objs;
+		pcp->prev_cap = pcp->hi;
+		pcp->prev_rounds = pcp->rounds;
+		pcp->objs = mag->objs;
+		pcp->rounds = 0;
+		gate_open(cpu);
+		return KMAG_FREE_DEPOT;
+	}
+	/* A whole run at once, and the magazine it was in is the empty one. */
+	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, dead);
+	pcp->prev_rounds = 0;
+	swap_locked(cpu);
+	return KMAG_FREE_SLAB;
+}
+
+/* Free into this CPU's magazines; false if they are in use. */
+static bool cpu_free(struct kmag_cache *cache, void *obj)
+{
+	enum kmag_stat tier = KMAG_FREE_MAG;
+	struct kmag_pcp *pcp;
+	struct kmag_cpu *cpu;
+	unsigned long flags;
+	LIST_HEAD(dead);
+
+	cpu = cpu_claim(cache, &flags);
+	if (!cpu)
+		return false;
+	cpu_lock(cache, cpu, &dead);
+	pcp = &cpu->fast;
+	if (pcp->rounds == pcp->hi)
+		tier = cpu_flush(cache, cpu, &dead);
+	pcp->objs[pcp->rounds++] = obj;
+	if (tier == KMAG_FREE_SLAB && !list_empty(&dead))
+		tier = KMAG_FREE_PAGE;
+	if (tier == KMAG_FREE_MAG)
+		pcp->frees++;
+	else
+		cpu->stats[tier]++;
+	cpu_unlock(cpu, flags);
+	kmag_slab_free_list(&dead);
+	return true;
+}
+
+void kmag_free_to_slab(struct kmag_cache *cache, void *obj)
+{
+	LIST_HEAD(dead);
+
+	kmag_slab_give(cache, &obj, 1, &dead);
+	kmag_count(cache, kmag_slab_free_list(&dead) ? KMAG_FREE_PAGE :
+						       KMAG_FREE_SLAB);
+}
+
+void kmag_free_object(struct kmag_cache *cache, void *obj)
+{
+	if (unlikely(in_nmi())) {
+		kmag_park(cache, obj);
+		return;
+	}
+	WARN_ON_ONCE(!rcu_is_watching());
+	if (swap_unlocked(cache, false) &&
+	    kmag_pcp_push(kmag_pcp(cache), obj))
+		return;
+	if (!cpu_free(cache, obj))
+		kmag_free_to_slab(cache, obj);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Magazines: each CPU's loaded and previous one, and the slow paths that fill
+ * and empty them. The fast path is <kmag/kmag_inline.h>.
+ *
+ * States of a CPU's gate, all changes under cpu->lock:
+ *
+ *	gate      lo, hi         magazines      left by
+ *	OPEN      0, capacity    any            a fence: FENCED
+ *	FENCED    INT_MAX, 0     untouched      the CPU's next operation: drains,
+ *	                                        OPEN; or the fence, after its
+ *	                                        grace period: DRAINED
+ *	DRAINED   INT_MAX, 0     empty          the CPU's next operation: OPEN
+ */
+#ifndef _KMAG_MAGAZINE_H
+#define _KMAG_MAGAZINE_H
+
+#include "internal.h"
+
+/**
+ * kmag_cpus_alloc - give every possible CPU its magazines
+ * @cache: with capacity set
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int kmag_cpus_alloc(struct kmag_cache *cache);
+
+/**
+ * kmag_cpus_free - free them; they must be empty
+ * @cache: the cache
+ */
+void kmag_cpus_free(struct kmag_cache *cache);
+
+/**
+ * kmag_cpu_drain - give a CPU's objects back to their slabs
+ * @cache: the cache
+ * @cpu: whose magazines; its lock is held, and nobody is on its fast path
+ * @dead: slabs that became free
+ */
+void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
+		    struct list_head *dead);
+
+/**
+ * kmag_cpu_dead - drain a CPU that is offline
+ * @cache: the cache
+ * @nr: the CPU
+ *
+ * Context: Process context.
+ */
+void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr);
+
+/**
+ * kmag_alloc_object - allocate by the slow paths
+ * @cache: the cache
+ * @gfp: no %KMAG_GFP_ODD
+ *
+ * Return: an object that debug.c has not seen yet, or NULL.
+ */
+void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp);
+
+/**
+ * kmag_free_object - free by the slow paths
+ * @cache: the cache
+ * @obj: an object that debug.c has seen
+ */
+void kmag_free_object(struct kmag_cache *cache, void *obj);
+
+/**
+ * kmag_free_to_slab - free past the magazines
+ * @cache: the cache
+ * @obj: as for kmag_free_object()
+ *
+ * Context: Any but NMI; no raw lock held.
+ */
+void kmag_free_to_slab(struct kmag_cache *cache, void *obj);
+
+static inline struct kmag_magazine *kmag_magazine_of(void **objs)
+{
+	return container_of((void *)objs, struct kmag_magazine, objs);
+}
+
+#endif /* _KMAG_MAGAZINE_H */
