@@ -49,6 +49,7 @@ enum kmag_backend {
 #define KMAG_CF_ACCOUNT	(1U << 1)	/* charge slab pages to the memory cgroup */
 #define KMAG_CF_RECLAIM	(1U << 2)	/* count slab pages as reclaimable */
 #define KMAG_CF_CTOR	(1U << 3)	/* construct objects (a known pattern) */
+#define KMAG_CF_DEAD	(1U << 4)	/* snapshots only: destroyed in use */
 
 /**
  * enum kmag_gfp - allocation classes; raw gfp bits are no ABI

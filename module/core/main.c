@@ -6,14 +6,51 @@
 
 #include <linux/init.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
+#include <linux/rcupdate.h>
+
+#include "cache.h"
+#include "debugfs.h"
+#include "park.h"
+#include "reclaim.h"
+#include "table.h"
 
 static int __init kmag_init(void)
 {
+	int ret;
+
+	ret = kmag_park_init();
+	if (ret)
+		goto err_park;
+	ret = kmag_cache_init();
+	if (ret)
+		goto err_cache;
+	ret = kmag_reclaim_init();
+	if (ret)
+		goto err_reclaim;
+	kmag_debugfs_init();
+
+	if (num_node_state(N_MEMORY) > 1 || want_init_on_free())
+		static_branch_enable(&kmag_free_is_odd);
 	return 0;
+
+err_reclaim:
+	kmag_cache_exit();
+err_cache:
+	kmag_park_exit();
+err_park:
+	return ret;
 }
 
 static void __exit kmag_exit(void)
 {
+	/* Every cache holds a reference: there is none any more. */
+	kmag_debugfs_exit();
+	kmag_reclaim_exit();
+	kmag_cache_exit();
+	kmag_park_exit();
+	rcu_barrier();	/* slab descriptors are freed by our code */
+	kmag_table_exit();
 }
 
 module_init(kmag_init);

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Accounting: one snapshot function, which debugfs and the device print.
+ *
+ * What owners hold is known twice: from the operations counted on every CPU,
+ * and from the slabs' bitmaps less what magazines hold. The snapshot takes the
+ * first and prints the difference to the second as skew. It is 0 when nobody
+ * uses the cache; validate.c compares both with the bitmaps themselves.
+ */
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/nodemask.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "account.h"
+#include "depot.h"
+#include "magazine.h"
+#include "registry.h"
+#include "slab.h"
+
+unsigned long kmag_sum(const struct kmag_cache *cache, enum kmag_stat stat)
+{
+	unsigned long sum = 0;
+	unsigned int nr;
+
+	for_each_possible_cpu(nr)
+		/* Counted by its CPU meanwhile. */
+		sum += READ_ONCE(per_cpu_ptr(cache->cpu, nr)->stats[stat]);
+	return sum;
+}
+
+static void snap_cpu(struct kmag_snap_cache *snap, struct kmag_snap_cpu *out,
+		     struct kmag_cpu *cpu, unsigned int nr)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+	unsigned long flags;
+	unsigned int i;
+
+	/*
+	 * The lock keeps the magazines where they are, not the fast path from
+	 * changing counts; those are read once each.
+	 */
+	raw_spin_lock_irqsave(&cpu->lock, flags);
+	out->size = sizeof(*out);
+	out->cpu = nr;
+	out->online = cpu_online(nr);
+	out->loaded = READ_ONCE(pcp->rounds);
+	out->loaded_cap = kmag_magazine_of(READ_ONCE(pcp->objs))->cap;
+	out->previous = READ_ONCE(pcp->prev_rounds);
+	out->previous_cap = READ_ONCE(pcp->prev_cap);
+	out->closed = cpu->gate != KMAG_GATE_OPEN;
+	out->allocs = READ_ONCE(pcp->allocs);
+	out->frees = READ_ONCE(pcp->frees);
+	for (i = 0; i < KMAG_NR_STATS; i++)
+		snap->stats[i] += READ_ONCE(cpu->stats[i]);
+	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+
+	snap->stats[KMAG_ALLOC_MAG] += out->allocs;
+	snap->stats[KMAG_FREE_MAG] += out->frees;
+	snap->cpu_objs += out->loaded + out->previous;
+	snap->mag_bytes += (out->loaded_cap + out->previous_cap) *
+			   sizeof(void *) + 2 * sizeof(struct kmag_magazine);
+}
+
+static void snap_node(struct kmag_snap_cache *snap, struct kmag_snap_node *out,
+		      struct kmag_node *node, int nid)
+{
+	struct kmag_depot *depot = &node->depot;
+	unsigned long flags;
+	int i;
+
+	out->size = sizeof(*out);
+	out->node = nid;
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	out->full = depot->nr_full;
+	out->empty = depot->nr_empty;
+	out->full_max = depot->full_max;
+	out->full_min = depot->full_min;
+	snap->depot_objs += depot->objs;
+	snap->mag_bytes += depot->bytes;
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	out->slabs = node->nr_slabs;
+	out->slots = node->slots;
+	out->slab_free = node->free;
+	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
+		out->slabs_by_class[i] = node->nr[i];
+	snap->empty_free += node->empty_free;
+	snap->slab_bytes += node->bytes;
+	snap->tail_bytes += node->tail;
+	snap->meta_bytes += node->meta + sizeof(*node);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+
+	snap->slabs += out->slabs;
+	snap->slots += out->slots;
+	snap->slab_free += out->slab_free;
+	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
+		snap->slabs_by_class[i] += out->slabs_by_class[i];
+}
+
+static u64 snap_live(const struct kmag_snap_cache *snap, s64 parked)
+{
+	const __u64 *s = snap->stats;
+	s64 live;
+
+	live = s[KMAG_ALLOC_MAG] + s[KMAG_ALLOC_DEPOT] + s[KMAG_ALLOC_SLAB] +
+	       s[KMAG_ALLOC_PAGE] -
+	       s[KMAG_FREE_MAG] - s[KMAG_FREE_DEPOT] - s[KMAG_FREE_SLAB] -
+	       s[KMAG_FREE_PAGE] + s[KMAG_FREE_BAD] - parked;
+	return max_t(s64, live, 0);	/* a racy read may be below */
+}
+
+struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
+{
+	unsigned int nr_cpus = num_possible_cpus();
+	unsigned int nr_nodes = num_possible_nodes();
+	struct kmag_snap_cache *snap;
+	struct kmag_snap_node *node;
+	struct kmag_snap_cpu *cpu;
+	unsigned int i;
+	s64 parked;
+	size_t size;
+
+	size = sizeof(*snap) + nr_cpus * sizeof(*cpu) + nr_nodes * sizeof(*node);
+	snap = kvzalloc(size, gfp);
+	if (!snap)
+		return NULL;
+
+	snap->size = sizeof(*snap);
+	snap->record_size = size;
+	snap->id = cache->id;
+	snap->flags = cache->flags & ~KMAG_PANIC;
+	if (cache->ctor)
+		snap->flags |= KMAG_CF_CTOR;
+	if (cache->dead)
+		snap->flags |= KMAG_CF_DEAD;
+	strscpy(snap->name, cache->name, sizeof(snap->name));
+	snap->object_size = cache->fast.size;
+	snap->stride = cache->stride;
+	snap->align = cache->align;
+	snap->order = cache->order;
+	snap->slab_slots = cache->slab_slots;
+	snap->capacity = cache->capacity;
+	snap->nr_cpus = nr_cpus;
+	snap->nr_nodes = nr_nodes;
+	snap->meta_bytes = struct_size(cache, node, nr_node_ids) +
+			   nr_cpus * sizeof(struct kmag_cpu);
+
+	cpu = kmag_snapshot_cpus(snap);
+	for_each_possible_cpu(i)
+		snap_cpu(snap, cpu++, per_cpu_ptr(cache->cpu, i), i);
+	node = kmag_snapshot_nodes(snap);
+	for_each_node(i)
+		snap_node(snap, node++, cache->node[i], i);
+
+	parked = atomic_long_read(&cache->parked);
+	snap->live = snap_live(snap, parked);
+	snap->transit = atomic_long_read(&cache->transit) + parked;
+	snap->skew = snap->slots - snap->live - snap->cpu_objs -
+		     snap->depot_objs - snap->slab_free - snap->transit;
+	snap->slabs_needed = DIV_ROUND_UP(snap->live, snap->slab_slots);
+	return snap;
+}
+
+struct kmag_snap_cache *kmag_snapshot_next(unsigned int id, gfp_t gfp)
+{
+	struct kmag_snap_cache *snap = NULL;
+	struct kmag_cache *cache;
+
+	mutex_lock(&kmag_caches_lock);
+	cache = kmag_registry_find(id);
+	if (cache)
+		snap = kmag_snapshot(cache, gfp) ?: ERR_PTR(-ENOMEM);
+	mutex_unlock(&kmag_caches_lock);
+	return snap;
+}
+EXPORT_SYMBOL_GPL(kmag_snapshot_next);

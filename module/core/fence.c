@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fence closes the gate of every CPU, waits until no operation can be left
+ * that saw it open, and takes the magazines.
+ *
+ * An operation on the fast path runs with preemption off, so it is an RCU
+ * reader; it looks at the gate after it began. An operation that began before
+ * the gate was closed has ended after a grace period; one that began later saw
+ * it closed and changed nothing. So after the grace period ->rounds stands
+ * still, whatever ->busy says at that moment (it is set, and cleared again, by
+ * operations that find the gate closed).
+ *
+ * Only the CPU itself opens its gate, under its lock: a drainer leaves it
+ * DRAINED. So no CPU ever sees an open gate with counts from before.
+ */
+#include <linux/rcupdate.h>
+
+#include "fence.h"
+#include "magazine.h"
+#include "slab.h"
+
+static void gate_close(struct kmag_cpu *cpu)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cpu->lock, flags);
+	if (cpu->gate == KMAG_GATE_OPEN) {
+		cpu->gate = KMAG_GATE_FENCED;
+		/* Read on the fast path of another CPU, at any time. */
+		WRITE_ONCE(cpu->fast.lo, INT_MAX);
+		WRITE_ONCE(cpu->fast.hi, 0);
+	}
+	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+}
+
+static void gate_drain(struct kmag_cache *cache, struct kmag_cpu *cpu)
+{
+	unsigned long flags;
+	LIST_HEAD(dead);
+
+	raw_spin_lock_irqsave(&cpu->lock, flags);
+	if (cpu->gate == KMAG_GATE_FENCED) {
+		kmag_cpu_drain(cache, cpu, &dead);
+		cpu->gate = KMAG_GATE_DRAINED;
+	}
+	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_slab_free_list(&dead);
+}
+
+void kmag_fence(struct kmag_cache *cache)
+{
+	unsigned int nr;
+
+	lockdep_assert_held(&cache->fence_lock);
+	for_each_possible_cpu(nr)
+		gate_close(per_cpu_ptr(cache->cpu, nr));
+	synchronize_rcu();
+	for_each_possible_cpu(nr)
+		gate_drain(cache, per_cpu_ptr(cache->cpu, nr));
+}

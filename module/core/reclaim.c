@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reclaim: shrinking a cache on request, the shrinker that the kernel calls
+ * when memory is short, and the worker that stocks depots with the empty
+ * magazines that frees could not allocate.
+ *
+ * Above: cache.c and debugfs. Below: fence, depot and slab.
+ */
+#include <linux/export.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+
+#include "account.h"
+#include "depot.h"
+#include "fence.h"
+#include "magazine.h"
+#include "park.h"
+#include "reclaim.h"
+#include "registry.h"
+#include "slab.h"
+
+/*
+ * How often depots are looked after. A depot that runs short flushes whole
+ * magazines to the slabs until then, which is dear but not wrong.
+ */
+#define KMAG_WORK_INTERVAL	HZ
+
+static struct kmag_shrinker shrinker;
+
+/* Send one full magazine of a depot home. Returns its objects. */
+static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depot,
+			       struct list_head *dead)
+{
+	struct kmag_magazine *mag = kmag_depot_pop_full(cache, depot);
+	unsigned long nr;
+
+	if (!mag)
+		return 0;
+	nr = mag->cap;
+	kmag_slab_give(cache, mag->objs, nr, dead);
+	atomic_long_sub(nr, &cache->transit);
+	kmag_magazine_free(mag);
+	return nr;
+}
+
+unsigned long kmag_drain(struct kmag_cache *cache)
+{
+	unsigned long freed = 0;
+	LIST_HEAD(dead);
+	int nid;
+
+	kmag_park_flush();
+	mutex_lock(&cache->fence_lock);
+	freed = kmag_sum(cache, KMAG_SLAB_FREED);
+	kmag_fence(cache);
+	for_each_node(nid) {
+		struct kmag_node *node = cache->node[nid];
+
+		while (drain_one(cache, &node->depot, &dead)) {
+			kmag_slab_free_list(&dead);
+			cond_resched();
+		}
+		kmag_depot_purge(&node->depot, 0);
+		kmag_slab_reap(cache, node, 0, &dead);
+		kmag_slab_free_list(&dead);
+	}
+	freed = kmag_sum(cache, KMAG_SLAB_FREED) - freed;
+	mutex_unlock(&cache->fence_lock);
+	return freed;
+}
+
+int kmag_cache_shrink(struct kmag_cache *cache)
+{
+	unsigned long slabs = 0;
+	int nid;
+
+	kmag_drain(cache);
+	for_each_node(nid)
+		slabs += READ_ONCE(cache->node[nid]->nr_slabs); /* may change */
+	return slabs ? 1 : 0;
+}
+EXPORT_SYMBOL_GPL(kmag_cache_shrink);
+
+/* What a scan can free without waiting: depots' objects, empty slabs' slots. */
+static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
+{
+	struct kmag_cache *cache;
+	unsigned long count = 0;
+	int nid;
+
+	if (!mutex_trylock(&kmag_caches_lock))
+		return 0;
+	list_for_each_entry(cache, &kmag_caches, list)
+		for_each_node(nid) {
+			struct kmag_node *node = cache->node[nid];
+
+			/* Estimates: others go on meanwhile. */
+			count += READ_ONCE(node->depot.objs);
+			count += READ_ONCE(node->empty_free);
+		}
+	mutex_unlock(&kmag_caches_lock);
+	return count ?: SHRINK_EMPTY;
+}
+
+static unsigned long shrink_node(struct kmag_cache *cache,
+				 struct kmag_node *node, unsigned long nr,
+				 unsigned long *pages)
+{
+	unsigned long done = 0, moved;
+	LIST_HEAD(dead);
+
+	do {
+		moved = READ_ONCE(node->empty_free);	/* an estimate */
+		kmag_slab_reap(cache, node, 0, &dead);
+		done += moved;
+		moved = done < nr ? drain_one(cache, &node->depot, &dead) : 0;
+		done += moved;
+		*pages += kmag_slab_free_list(&dead);
+	} while (moved && done < nr);
+	return done;
+}
+
+static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long done = 0, pages = 0;
+	struct kmag_cache *cache;
+	int nid;
+
+	/* Its holders may be in reclaim, or wait for memory. */
+	if (!mutex_trylock(&kmag_caches_lock))
+		return SHRINK_STOP;
+	list_for_each_entry(cache, &kmag_caches, list)
+		for_each_node(nid)
+			if (done < sc->nr_to_scan)
+				done += shrink_node(cache, cache->node[nid],
+						    sc->nr_to_scan - done,
+						    &pages);
+	/* The next scan starts with another cache. */
+	list_rotate_left(&kmag_caches);
+	mutex_unlock(&kmag_caches_lock);
+	kmag_account_reclaimed(pages);
+	return done ?: SHRINK_STOP;
+}
+
+static void reclaim_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(worker, reclaim_work);
+
+static void reclaim_work(struct work_struct *work)
+{
+	struct kmag_cache *cache;
+	int nid;
+
+	mutex_lock(&kmag_caches_lock);
+	list_for_each_entry(cache, &kmag_caches, list) {
+		for_each_node(nid)
+			kmag_depot_stock(cache, nid);
+		cond_resched();
+	}
+	mutex_unlock(&kmag_caches_lock);
+	/* Unbound: no work item goes to an isolated CPU. */
+	queue_delayed_work(system_unbound_wq, &worker, KMAG_WORK_INTERVAL);
+}
+
+int kmag_reclaim_init(void)
+{
+	int ret = kmag_shrinker_register(&shrinker, "kmag", shrink_count,
+					 shrink_scan);
+
+	if (!ret)
+		queue_delayed_work(system_unbound_wq, &worker,
+				   KMAG_WORK_INTERVAL);
+	return ret;
+}
+
+void kmag_reclaim_exit(void)
+{
+	cancel_delayed_work_sync(&worker);
+	kmag_shrinker_unregister(&shrinker);
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Validation: walk every bitmap and every magazine of a cache and compare them
+ * with each other and with what the counters say. Nothing here reads a figure
+ * that it is meant to check.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/bitmap.h>
+#include <linux/export.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "account.h"
+#include "depot.h"
+#include "magazine.h"
+#include "slab.h"
+
+/* Errors that are printed one by one; all are counted. */
+#define KMAG_ERRORS_SHOWN	10
+
+/* Slabs looked at before others may run. */
+#define KMAG_WALK_BATCH		64
+
+struct validation {
+	struct kmag_cache *cache;
+	unsigned int errors;
+	void **cached;		/* objects in magazines */
+	size_t nr_cached;
+	size_t max_cached;
+	unsigned long slabs;
+	unsigned long slots;
+	unsigned long away;	/* bits set in bitmaps */
+};
+
+#define found(v, fmt, ...)						\
+do {									\
+	if ((v)->errors++ < KMAG_ERRORS_SHOWN)				\
+		pr_err("cache %s-%u: validate: " fmt "\n",		\
+		       (v)->cache->name, (v)->cache->id, ##__VA_ARGS__);\
+} while (0)
+
+static void collect(struct validation *v, void **objs, size_t nr)
+{
+	nr = min(nr, v->max_cached - v->nr_cached);
+	memcpy(v->cached + v->nr_cached, objs, nr * sizeof(*objs));
+	v->nr_cached += nr;
+}
+
+static void collect_cpus(struct validation *v)
+{
+	unsigned int nr;
+
+	for_each_possible_cpu(nr) {
+		struct kmag_cpu *cpu = per_cpu_ptr(v->cache->cpu, nr);
+		struct kmag_pcp *pcp = &cpu->fast;
+		unsigned long flags;
+
+		raw_spin_lock_irqsave(&cpu->lock, flags);
+		/* The fast path goes on; exact only when it does not. */
+		collect(v, pcp->objs, READ_ONCE(pcp->rounds));
+		collect(v, pcp->prev_objs, READ_ONCE(pcp->prev_rounds));
+		raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	}
+}
+
+/* Bounded by the depot's own limit, so in one piece. */
+static void collect_depots(struct validation *v)
+{
+	struct kmag_magazine *mag;
+	unsigned long flags;
+	int nid;
+
+	for_each_node(nid) {
+		struct kmag_depot *depot = &v->cache->node[nid]->depot;
+
+		raw_spin_lock_irqsave(&depot->lock, flags);
+		for (mag = depot->full; mag; mag = mag->next)
+			collect(v, mag->objs, mag->cap);
+		raw_spin_unlock_irqrestore(&depot->lock, flags);
+	}
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const void *x = *(void * const *)a, *y = *(void * const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Every object in a magazine is there once, and away from its slab. */
+static void check_cached(struct validation *v)
+{
+	size_t i;
+
+	sort(v->cached, v->nr_cached, sizeof(*v->cached), by_address, NULL);
+	for (i = 0; i < v->nr_cached; i++) {
+		void *obj = v->cached[i];
+		struct kmag_slab *slab;
+		int slot = -1;
+
+		if (i && obj == v->cached[i - 1])
+			found(v, "object %p is in magazines twice", obj);
+		rcu_read_lock();
+		slab = kmag_slab_of(obj);
+		if (slab && slab->cache == v->cache)
+			slot = kmag_slab_slot(slab, obj);
+		if (slot < 0)
+			found(v, "%p in a magazine is no object of the cache",
+			      obj);
+		else if (!test_bit(slot, slab->away))
+			found(v, "object %p is in a magazine and in its slab",
+			      obj);
+		rcu_read_unlock();
+		cond_resched();
+	}
+}
+
+static void check_slab(struct validation *v, struct kmag_slab *slab)
+{
+	struct kmag_node *node = v->cache->node[slab->nid];
+	unsigned long flags;
+	unsigned int away;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	away = bitmap_weight(slab->away, slab->slots);
+	if (away != slab->inuse)
+		found(v, "slab %u: %u objects away, %u counted", slab->index,
+		      away, slab->inuse);
+	if ((slab->class == KMAG_EMPTY) != !away ||
+	    (slab->class == KMAG_FULL) != (away == slab->slots))
+		found(v, "slab %u: %u of %u away, in class %u", slab->index,
+		      away, slab->slots, slab->class);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	v->slabs++;
+	v->slots += slab->slots;
+	v->away += away;
+}
+
+static void check_slabs(struct validation *v)
+{
+	struct kmag_slab *slab;
+	u32 index = 0;
+
+	do {
+		unsigned int batch = KMAG_WALK_BATCH;
+
+		rcu_read_lock();
+		do {
+			slab = kmag_slab_next(v->cache, &index);
+			if (slab)
+				check_slab(v, slab);
+		} while (slab && --batch);
+		rcu_read_unlock();
+		cond_resched();
+	} while (slab);
+}
+
+static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
+{
+	unsigned long cached = v->nr_cached + snap->transit;
+
+	if (v->slabs != snap->slabs || v->slots != snap->slots)
+		found(v, "%lu slabs with %lu slots found, %llu with %llu counted",
+		      v->slabs, v->slots, snap->slabs, snap->slots);
+	if (v->slots - v->away != snap->slab_free)
+		found(v, "%lu slots free in bitmaps, %llu counted",
+		      v->slots - v->away, snap->slab_free);
+	if (v->nr_cached != snap->cpu_objs + snap->depot_objs)
+		found(v, "%zu objects in magazines, %llu counted",
+		      v->nr_cached, snap->cpu_objs + snap->depot_objs);
+	if (v->away != snap->live + cached)
+		found(v, "%lu objects away from slabs, %lu cached: %lld with owners, %llu by operations",
+		      v->away, cached, (s64)v->away - (s64)cached, snap->live);
+}
+
+int kmag_cache_validate(struct kmag_cache *cache)
+{
+	struct validation v = { .cache = cache };
+	struct kmag_snap_cache *snap;
+
+	snap = kmag_snapshot(cache, GFP_KERNEL);
+	if (!snap)
+		return -ENOMEM;
+	/* Room for what may come while we collect. */
+	v.max_cached = 2 * (snap->cpu_objs + snap->depot_objs) +
+		       2 * snap->nr_cpus * snap->capacity;
+	v.cached = kvmalloc_array(v.max_cached, sizeof(*v.cached), GFP_KERNEL);
+	if (!v.cached)
+		goto err_cached;
+	collect_cpus(&v);
+	collect_depots(&v);
+	check_cached(&v);
+	check_slabs(&v);
+	check_counts(&v, snap);
+	kvfree(v.cached);
+	kvfree(snap);
+	cache->validated = v.errors;
+	return v.errors;
+
+err_cached:
+	kvfree(snap);
+	return -ENOMEM;
+}
+EXPORT_SYMBOL_GPL(kmag_cache_validate);
