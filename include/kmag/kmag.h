@@ -46,7 +46,8 @@ struct kmag_cache *__kmag_cache_create(const char *name, unsigned int size,
 
 /**
  * kmag_cache_create - make a cache of objects of one size
- * @name: what views call it; copied; at most 31 characters are kept
+ * @name: what views call it; copied; at most 31 characters are kept, and
+ *	what is no printable character, or a slash, becomes an underscore
  * @size: of an object, in bytes; 1 to KMAG_MAX_SIZE
  * @align: of an object, in bytes: a power of two up to PAGE_SIZE, or 0; never
  *	less than 8

@@ -5,6 +5,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpuhotplug.h>
+#include <linux/ctype.h>
 #include <linux/export.h>
 #include <linux/module.h>
 #include <linux/printk.h>
@@ -118,6 +119,17 @@ static void cache_release(struct kmag_cache *cache)
 	kfree(cache);
 }
 
+/* A name is one word in every view, and a folder in one. */
+static void set_name(struct kmag_cache *cache, const char *name)
+{
+	char *c;
+
+	strscpy(cache->name, name, sizeof(cache->name));
+	for (c = cache->name; *c; c++)
+		if (!isgraph(*c) || *c == '/')
+			*c = '_';
+}
+
 static struct kmag_cache *cache_new(const char *name, unsigned int size,
 				    unsigned int align, unsigned int flags,
 				    void (*ctor)(void *obj))
@@ -127,7 +139,7 @@ static struct kmag_cache *cache_new(const char *name, unsigned int size,
 	cache = kzalloc(struct_size(cache, node, nr_node_ids), GFP_KERNEL);
 	if (!cache)
 		return NULL;
-	strscpy(cache->name, name, sizeof(cache->name));
+	set_name(cache, name);
 	mutex_init(&cache->fence_lock);
 	cache->fast.size = size;
 	cache->align = align;

@@ -406,8 +406,6 @@ void kmag_debugfs_add(struct kmag_cache *cache)
 	unsigned int i;
 
 	snprintf(name, sizeof(name), "%s-%u", cache->name, cache->id);
-	/* A name is for people; a slash would be another folder. */
-	strreplace(name, '/', '!');
 	cache->debugfs = debugfs_create_dir(name, root);
 	for (i = 0; i < ARRAY_SIZE(cache_files); i++)
 		debugfs_create_file(cache_files[i].name, cache_files[i].mode,

@@ -185,6 +185,15 @@ static struct page *slab_pages(struct kmag_cache *cache, gfp_t gfp, int nid,
 	return kmag_pages_alloc(gfp, nid, *order);
 }
 
+/* Show reclaimable slabs as such: what may come back counts as available. */
+static void account_pages(const struct kmag_slab *slab, long sign)
+{
+	if (slab->cache->flags & KMAG_RECLAIM_ACCOUNT)
+		mod_node_page_state(page_pgdat(slab->page),
+				    NR_KERNEL_MISC_RECLAIMABLE,
+				    sign * (1L << slab->order));
+}
+
 static void slab_construct(struct kmag_slab *slab)
 {
 	struct kmag_cache *cache = slab->cache;
@@ -225,6 +234,7 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	slab_construct(slab);
 	/* Read by kmag_slab_of(), for any page that somebody hands us. */
 	set_page_private(page, slab->index);
+	account_pages(slab, 1);
 	kmag_count(cache, KMAG_SLAB_NEW);
 	return slab;
 
@@ -476,6 +486,7 @@ unsigned long kmag_slab_free_list(struct list_head *dead)
 		list_del(&slab->list);
 		kmag_table_del(slab->index);
 		set_page_private(slab->page, 0);
+		account_pages(slab, -1);
 		__free_pages(slab->page, slab->order);
 		pages += 1UL << slab->order;
 		kmag_count(slab->cache, KMAG_SLAB_FREED);

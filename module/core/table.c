@@ -46,7 +46,7 @@ struct kmag_slab *kmag_table_get(unsigned long index)
 	/* Pairs with the release in add_chunk(): an index below is there. */
 	if (index >> CHUNK_SHIFT >= smp_load_acquire(&nr_chunks))
 		return NULL;
-	array = rcu_dereference_sched(chunks);
+	array = rcu_dereference_check(chunks, rcu_read_lock_any_held());
 	/* Written by add and del of any CPU; the caller checks what it finds. */
 	entry = READ_ONCE(*entry_of(array, index));
 	return entry & ENTRY_FREE ? NULL : (struct kmag_slab *)entry;
