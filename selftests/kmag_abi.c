@@ -1,0 +1,800 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The contract of <uapi/kmag.h>, call by call: sizes, flags, reserved fields,
+ * ids, counts, and what is left when a file goes.
+ */
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "kmag_test.h"
+#include "kselftest_harness.h"
+
+#define NR_CMDS 9
+
+/* Every command with its structure, and how much of it is needed. */
+static const struct {
+	unsigned int cmd;
+	unsigned int size;
+	unsigned int min;
+} cmds[NR_CMDS] = {
+	{ KMAG_IOC_INFO, sizeof(struct kmag_ioc_info), 12 },
+	{ KMAG_IOC_CREATE, sizeof(struct kmag_ioc_create), 64 },
+	{ KMAG_IOC_DESTROY, sizeof(struct kmag_ioc_destroy), 12 },
+	{ KMAG_IOC_ALLOC, sizeof(struct kmag_ioc_alloc), 32 },
+	{ KMAG_IOC_FREE, sizeof(struct kmag_ioc_free), 24 },
+	{ KMAG_IOC_REPLAY, sizeof(struct kmag_ioc_replay), 24 },
+	{ KMAG_IOC_SHRINK, sizeof(struct kmag_ioc_cache), 12 },
+	{ KMAG_IOC_VALIDATE, sizeof(struct kmag_ioc_cache), 12 },
+	{ KMAG_IOC_SNAPSHOT, sizeof(struct kmag_ioc_snapshot), 32 },
+};
+
+FIXTURE(any)
+{
+	int fd;
+	struct kmag_ioc_info info;
+};
+
+FIXTURE_SETUP(any)
+{
+	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->fd, 0);
+	self->info.size = sizeof(self->info);
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &self->info), 0);
+}
+
+FIXTURE_TEARDOWN(any)
+{
+	close(self->fd);
+}
+
+TEST_F(any, device_is_private)
+{
+	struct stat st;
+
+	ASSERT_EQ(stat(KMAG_DEVICE, &st), 0);
+	EXPECT_TRUE(S_ISCHR(st.st_mode));
+	EXPECT_EQ(st.st_mode & 07777, 0600);
+	EXPECT_EQ(st.st_uid, 0);
+}
+
+TEST_F(any, no_permission)
+{
+	int status;
+	pid_t pid = fork();
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		if (setgid(65534) || setuid(65534))
+			_exit(2);
+		_exit(open(KMAG_DEVICE, O_RDWR) == -1 && errno == EACCES ? 0 : 1);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+TEST_F(any, info)
+{
+	const struct kmag_ioc_info *info = &self->info;
+
+	EXPECT_EQ(info->size, sizeof(*info));
+	EXPECT_EQ(info->abi, KMAG_ABI);
+	EXPECT_EQ(info->backends, 3);
+	EXPECT_EQ(info->page_size, sysconf(_SC_PAGESIZE));
+	EXPECT_EQ(info->nr_cpus, sysconf(_SC_NPROCESSORS_ONLN));
+	EXPECT_GE(info->max_caches, 256);
+	EXPECT_GE(info->max_batch, 64);
+	EXPECT_GE(info->max_objects, 1000000);
+	EXPECT_GE(info->max_replay, KMAG_REPLAY_MAX_BULK);
+	EXPECT_GE(info->max_object_size, 65536);
+}
+
+TEST_F(any, unknown_command)
+{
+	char buf[4096] = { 0 };
+	unsigned int i;
+
+	*(__u32 *)buf = sizeof(buf);
+	for (i = 0; i < 256; i++) {
+		unsigned int n;
+
+		for (n = 0; n < NR_CMDS; n++)
+			if (cmds[n].cmd == _IO(KMAG_IOC_TYPE, i))
+				break;
+		if (n == NR_CMDS) {
+			EXPECT_EQ(kmag_call(self->fd, _IO(KMAG_IOC_TYPE, i),
+					    buf), -ENOTTY);
+		}
+		/* Another type, another direction. */
+		EXPECT_EQ(kmag_call(self->fd, _IO(0xBB, i), buf), -ENOTTY);
+		EXPECT_EQ(kmag_call(self->fd, _IOR(KMAG_IOC_TYPE, i, int), buf),
+			  -ENOTTY);
+	}
+}
+
+TEST_F_TIMEOUT(any, size_too_short, 300)
+{
+	unsigned int i, size;
+
+	for (i = 0; i < NR_CMDS; i++) {
+		for (size = 0; size < cmds[i].min; size++) {
+			char buf[256] = { 0 };
+
+			*(__u32 *)buf = size;
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -EINVAL)
+				TH_LOG("command %u, size %u", i, size);
+		}
+	}
+}
+
+/* A structure with a tail is taken if the tail is zero, up to a page. */
+TEST_F(any, size_too_long)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_CMDS; i++) {
+		static const unsigned int more[] = { 1, 4, 8, 1000 };
+		char buf[8192] = { 0 };
+		unsigned int n;
+		int ret;
+
+		*(__u32 *)buf = cmds[i].size;
+		ret = kmag_call(self->fd, cmds[i].cmd, buf);
+		for (n = 0; n < ARRAY_SIZE(more); n++) {
+			__u32 size = cmds[i].size + more[n];
+
+			memset(buf, 0, sizeof(buf));
+			*(__u32 *)buf = size;
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), ret)
+				TH_LOG("command %u, size %u", i, size);
+			EXPECT_EQ(*(__u32 *)buf, size);
+
+			memset(buf, 0, sizeof(buf));
+			*(__u32 *)buf = size;
+			buf[size - 1] = 1;
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -E2BIG)
+				TH_LOG("command %u, size %u", i, size);
+		}
+		memset(buf, 0, sizeof(buf));
+		*(__u32 *)buf = 4097;
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -E2BIG);
+		*(__u32 *)buf = UINT32_MAX;
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -E2BIG);
+	}
+}
+
+/* A short structure gets no more than it has room for. */
+TEST_F(any, short_result)
+{
+	struct kmag_ioc_info info;
+
+	memset(&info, 0xee, sizeof(info));
+	info.size = offsetof(struct kmag_ioc_info, page_size);
+	info.flags = 0;
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);
+	EXPECT_EQ(info.abi, KMAG_ABI);
+	EXPECT_EQ(info.backends, 3);
+	EXPECT_EQ(info.page_size, 0xeeeeeeee);
+	EXPECT_EQ(info.max_object_size, 0xeeeeeeeeeeeeeeee);
+}
+
+TEST_F(any, unknown_flags)
+{
+	static const __u32 known[NR_CMDS] = {
+		[2] = KMAG_DESTROY_FORCE,
+		[3] = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
+		[4] = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
+		[5] = KMAG_REPLAY_CHECK | KMAG_REPLAY_RESET,
+	};
+	unsigned int i, bit;
+
+	for (i = 0; i < NR_CMDS; i++) {
+		for (bit = 0; bit < 32; bit++) {
+			char buf[256] = { 0 };
+
+			if (known[i] & 1U << bit)
+				continue;
+			((__u32 *)buf)[0] = cmds[i].size;
+			((__u32 *)buf)[1] = 1U << bit;
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf),
+				  -EOPNOTSUPP)
+				TH_LOG("command %u, flag %u", i, bit);
+		}
+	}
+}
+
+TEST_F(any, bad_address)
+{
+	size_t page = self->info.page_size;
+	struct kmag_ioc_info *info;
+	unsigned int i;
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(map, MAP_FAILED);
+	ASSERT_EQ(mprotect(map + page, page, PROT_NONE), 0);
+	for (i = 0; i < NR_CMDS; i++) {
+		__u32 *size = (void *)(map + page - 8);
+
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, NULL), -EFAULT);
+		/* Its head can be read, the rest cannot. */
+		*size = cmds[i].size;
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, size), -EFAULT);
+	}
+	/* Read, but not written. */
+	info = (void *)map;
+	info->size = sizeof(*info);
+	ASSERT_EQ(mprotect(map, page, PROT_READ), 0);
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, info), -EFAULT);
+	munmap(map, 2 * page);
+}
+
+TEST_F(any, snapshot)
+{
+	const struct kmag_snap_cache *cache = NULL;
+	struct kmag_ioc_snapshot req = { .size = sizeof(req) };
+	struct kmag_snap_head *head;
+	__u32 id, i, last = 0;
+	unsigned char *buf;
+	size_t total;
+
+	ASSERT_EQ(kmag_create(self->fd, KMAG_BACKEND_KMAG, "snap", 100, 0, &id),
+		  0);
+
+	/* What is needed is told without a buffer. */
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_SNAPSHOT, &req), 0);
+	ASSERT_GT(req.needed, sizeof(*head) + sizeof(*cache));
+
+	/* Too short by one byte: told so, and nothing is written. */
+	buf = malloc(req.needed);
+	memset(buf, 0xee, req.needed);
+	req.buf = (uintptr_t)buf;
+	req.len = req.needed - 1;
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_SNAPSHOT, &req), 0);
+	ASSERT_EQ(req.needed, req.len + 1);
+	for (i = 0; i < req.len; i++)
+		ASSERT_EQ(buf[i], 0xee);
+
+	/* An address that is none matters only if it is used. */
+	req.buf = 1;
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SNAPSHOT, &req), 0);
+	req.len++;
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SNAPSHOT, &req), -EFAULT);
+	req.buf = (uintptr_t)buf;
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SNAPSHOT, &req), 0);
+
+	head = (void *)buf;
+	EXPECT_EQ(head->magic, KMAG_SNAP_MAGIC);
+	EXPECT_EQ(head->abi, KMAG_ABI);
+	EXPECT_EQ(head->size, sizeof(*head));
+	EXPECT_GE(head->nr_caches, 1);
+	EXPECT_NE(head->time_ns, 0);
+	total = head->size;
+	for (i = 0; i < head->nr_caches; i++) {
+		cache = kmag_snap_next(head, cache);
+		ASSERT_LE(total + sizeof(*cache), req.needed);
+		EXPECT_EQ(cache->size, sizeof(*cache));
+		EXPECT_EQ(cache->record_size,
+			  sizeof(*cache) +
+			  cache->nr_cpus * sizeof(struct kmag_snap_cpu) +
+			  cache->nr_nodes * sizeof(struct kmag_snap_node));
+		EXPECT_GT(cache->id, last);
+		last = cache->id;
+		total += cache->record_size;
+	}
+	EXPECT_EQ(total, req.needed);
+
+	cache = kmag_snap_find(head, "snap");
+	ASSERT_NE(cache, NULL);
+	EXPECT_EQ(cache->object_size, 100);
+	EXPECT_GE(cache->stride, 100);
+	EXPECT_EQ(cache->live, 0);
+	free(buf);
+}
+
+/* Each cache and object is the file's own: another knows nothing of it. */
+TEST_F(any, ids_of_another_file)
+{
+	__u32 mine, other, objs[4], ids[4], nr = 4;
+	struct kmag_ioc_cache req = { .size = sizeof(req) };
+	int fd = open(KMAG_DEVICE, O_RDWR);
+
+	ASSERT_GE(fd, 0);
+	/* Ids are small numbers: the other file must not have the same. */
+	ASSERT_EQ(kmag_create(fd, 0, "other0", 64, 0, &other), 0);
+	ASSERT_EQ(kmag_create(fd, 0, "other1", 64, 0, &other), 0);
+	ASSERT_EQ(kmag_alloc(fd, other, 0, 0, &nr, objs), 0);
+	EXPECT_EQ(kmag_alloc(self->fd, other, 0, 0, &nr, ids), -ENOENT);
+	EXPECT_EQ(nr, 0);
+	nr = 4;
+	EXPECT_EQ(kmag_free(self->fd, other, 0, &nr, objs, NULL), -ENOENT);
+	req.id = other;
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SHRINK, &req), -ENOENT);
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_VALIDATE, &req), -ENOENT);
+	EXPECT_EQ(kmag_destroy(self->fd, other, KMAG_DESTROY_FORCE), -ENOENT);
+
+	/* A cache of its own does not make the other's objects its own. */
+	ASSERT_EQ(kmag_create(self->fd, 0, "mine", 64, 0, &mine), 0);
+	nr = 4;
+	EXPECT_EQ(kmag_free(self->fd, mine, 0, &nr, objs, NULL), -ENOENT);
+	EXPECT_EQ(nr, 0);
+
+	nr = 4;
+	EXPECT_EQ(kmag_free(fd, other, 0, &nr, objs, NULL), 0);
+	close(fd);
+}
+
+FIXTURE(backend)
+{
+	int fd;
+	struct kmag_ioc_info info;
+};
+
+FIXTURE_VARIANT(backend)
+{
+	__u32 backend;
+};
+
+FIXTURE_VARIANT_ADD(backend, kmag)
+{
+	.backend = KMAG_BACKEND_KMAG,
+};
+
+FIXTURE_VARIANT_ADD(backend, kmem)
+{
+	.backend = KMAG_BACKEND_KMEM,
+};
+
+FIXTURE_SETUP(backend)
+{
+	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->fd, 0);
+	self->info.size = sizeof(self->info);
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &self->info), 0);
+}
+
+FIXTURE_TEARDOWN(backend)
+{
+	close(self->fd);
+}
+
+TEST_F(backend, create_ranges)
+{
+	const struct kmag_ioc_create good = {
+		.size = sizeof(good),
+		.backend = variant->backend,
+		.object_size = 256,
+		.name = "ranges",
+	};
+	static const __u32 bad_aligns[] = { 3, 5, 24, 8192, 1U << 31 };
+	static const char *const bad_names[] = {
+		"", "a b", "a/b", "a\n", "%s", "a:b", "\xc3\xa4",
+	};
+	struct kmag_ioc_create req;
+	unsigned int i;
+
+#define CREATE(error, ...)						\
+	do {								\
+		req = good;						\
+		__VA_ARGS__;						\
+		EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_CREATE, &req),	\
+			  (error));					\
+		if ((error) != 0) {					\
+			EXPECT_EQ(req.id, 0);				\
+		} else {						\
+			EXPECT_EQ(kmag_destroy(self->fd, req.id, 0), 0); \
+		}							\
+	} while (0)
+
+	CREATE(0, );
+	CREATE(-EINVAL, req.object_size = 0);
+	CREATE(-EINVAL, req.object_size = self->info.max_object_size + 1);
+	CREATE(-EINVAL, req.object_size = UINT32_MAX);
+	CREATE(0, req.object_size = 1);
+	CREATE(0, req.object_size = 65536);
+	CREATE(0, req.object_size = self->info.max_object_size);
+	for (i = 1; i <= 4096; i *= 2)
+		CREATE(0, req.align = i);
+	for (i = 0; i < ARRAY_SIZE(bad_aligns); i++)
+		CREATE(-EINVAL, req.align = bad_aligns[i]);
+	CREATE(-EOPNOTSUPP, req.backend = 2);
+	CREATE(-EOPNOTSUPP, req.backend = UINT32_MAX);
+	for (i = 0; i < 32; i++)
+		CREATE(i < 4 ? 0 : -EOPNOTSUPP, req.cache_flags = 1U << i);
+	CREATE(0, req.cache_flags = 0xf);
+	for (i = 0; i < ARRAY_SIZE(bad_names); i++)
+		CREATE(-EINVAL, strcpy(req.name, bad_names[i]));
+	CREATE(-EINVAL, memset(req.name, 'x', sizeof(req.name)));
+	CREATE(0, memset(req.name, 'x', sizeof(req.name) - 1));
+	CREATE(0, strcpy(req.name, "aZ09_.-"));
+#undef CREATE
+}
+
+TEST_F(backend, names)
+{
+	struct kmag_ioc_create req[2];
+	char path[256];
+	int i;
+
+	/* Two of one name are two caches. */
+	for (i = 0; i < 2; i++) {
+		memset(&req[i], 0, sizeof(req[i]));
+		req[i].size = sizeof(req[i]);
+		req[i].backend = variant->backend;
+		req[i].object_size = 200;
+		strcpy(req[i].name, "twice");
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_CREATE, &req[i]), 0);
+		EXPECT_EQ(req[i].kmag_id != 0,
+			  variant->backend == KMAG_BACKEND_KMAG);
+		if (variant->backend == KMAG_BACKEND_KMAG) {
+			snprintf(path, sizeof(path),
+				 "/sys/kernel/debug/kmag/%s/info",
+				 req[i].real_name);
+			EXPECT_EQ(access(path, R_OK), 0);
+		} else {
+			EXPECT_EQ(kmag_slabinfo_has(req[i].real_name), 1);
+		}
+	}
+	EXPECT_NE(req[0].id, req[1].id);
+	EXPECT_STRNE(req[0].real_name, req[1].real_name);
+}
+
+/* Slow where every instruction is emulated. */
+TEST_F_TIMEOUT(backend, too_many_caches, 300)
+{
+	__u32 *ids = calloc(self->info.max_caches, sizeof(*ids)), id, i;
+
+	ASSERT_NE(ids, NULL);
+	for (i = 0; i < self->info.max_caches; i++)
+		ASSERT_EQ(kmag_create(self->fd, variant->backend, "many", 32, 0,
+				      &ids[i]), 0);
+	EXPECT_EQ(kmag_create(self->fd, variant->backend, "many", 32, 0, &id),
+		  -E2BIG);
+	EXPECT_EQ(kmag_destroy(self->fd, ids[7], 0), 0);
+	EXPECT_EQ(kmag_create(self->fd, variant->backend, "many", 32, 0, &id),
+		  0);
+	/* Closing the file frees the rest. */
+	free(ids);
+}
+
+TEST_F(backend, alloc_ranges)
+{
+	struct kmag_ioc_alloc req, good = {
+		.size = sizeof(good),
+		.count = 4,
+		.node = -1,
+	};
+	__u32 objs[4];
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "ranges", 64, 0,
+			      &good.id), 0);
+	good.objs = (uintptr_t)objs;
+
+#define ALLOC(error, nr, ...)						\
+	do {								\
+		req = good;						\
+		__VA_ARGS__;						\
+		EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_ALLOC, &req),	\
+			  (error));					\
+		EXPECT_EQ(req.done, nr);				\
+	} while (0)
+
+	ALLOC(0, 4, );
+	ALLOC(-ENOENT, 0, req.id = 0);
+	ALLOC(-ENOENT, 0, req.id += 1);
+	ALLOC(-ENOENT, 0, req.id = UINT32_MAX);
+	ALLOC(-EINVAL, 0, req.count = 0);
+	ALLOC(-E2BIG, 0, req.count = self->info.max_batch + 1);
+	ALLOC(-E2BIG, 0, req.count = UINT32_MAX);
+	ALLOC(0, 4, req.gfp = KMAG_GFP_ATOMIC);
+	ALLOC(0, 4, req.gfp = KMAG_GFP_NOWAIT | KMAG_GFP_ZERO);
+	ALLOC(-EOPNOTSUPP, 0, req.gfp = 3);
+	ALLOC(-EOPNOTSUPP, 0, req.gfp = 0x10);
+	ALLOC(-EOPNOTSUPP, 0, req.gfp = UINT32_MAX);
+	ALLOC(0, 4, req.node = 0);
+	ALLOC(-EINVAL, 0, req.node = -2);
+	ALLOC(-EINVAL, 0, req.node = 1 << 20);
+	ALLOC(-EINVAL, 0, req.node = 0; req.flags = KMAG_BATCH_BULK);
+	ALLOC(-EINVAL, 0, req.reserved = 1);
+	/* Ids that cannot be told are not kept. */
+	ALLOC(-EFAULT, 0, req.objs = 1);
+	ALLOC(-EFAULT, 0, req.objs = 1; req.flags = KMAG_BATCH_BULK);
+	ALLOC(-EFAULT, 0, req.objs = 1; req.flags = KMAG_BATCH_CHECK);
+#undef ALLOC
+	if (variant->backend == KMAG_BACKEND_KMAG) {
+		struct kmag_snap_head *head = kmag_snapshot(self->fd);
+		const struct kmag_snap_cache *cache;
+
+		ASSERT_NE(head, NULL);
+		cache = kmag_snap_find(head, "ranges");
+		ASSERT_NE(cache, NULL);
+		EXPECT_EQ(cache->live, 16);
+		free(head);
+	}
+}
+
+TEST_F(backend, free_ranges)
+{
+	struct kmag_ioc_free req, good = { .size = sizeof(good) };
+	__u32 objs[8], nr = 8, other, alien[1], one = 1;
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "ranges", 64, 0,
+			      &good.id), 0);
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "other", 64, 0,
+			      &other), 0);
+	ASSERT_EQ(kmag_alloc(self->fd, good.id, 0, 0, &nr, objs), 0);
+	ASSERT_EQ(kmag_alloc(self->fd, other, 0, 0, &one, alien), 0);
+	good.objs = (uintptr_t)objs;
+	good.count = 1;
+
+#define FREE(error, nr, ...)						\
+	do {								\
+		req = good;						\
+		__VA_ARGS__;						\
+		EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_FREE, &req),	\
+			  (error));					\
+		EXPECT_EQ(req.done, nr);				\
+		EXPECT_EQ(req.corrupt, 0);				\
+	} while (0)
+
+	FREE(-EINVAL, 0, req.count = 0);
+	FREE(-E2BIG, 0, req.count = self->info.max_batch + 1);
+	FREE(-ENOENT, 0, req.id = 0);
+	FREE(-EFAULT, 0, req.objs = 1);
+	/* Of another cache. */
+	FREE(-ENOENT, 0, req.id = other);
+	FREE(-ENOENT, 0, req.objs = (uintptr_t)alien);
+	/* Once, and not twice. */
+	FREE(0, 1, );
+	FREE(-ENOENT, 0, );
+	/* The rest of a batch is left alone. */
+	objs[0] = objs[1];
+	objs[1] = objs[2];
+	objs[2] = objs[1];
+	FREE(-ENOENT, 2, req.count = 4);
+	FREE(-ENOENT, 0, req.count = 3);
+	FREE(0, 2, req.objs = (uintptr_t)&objs[3]; req.count = 2);
+	/* The same in a bulk call. */
+	objs[7] = objs[6];
+	FREE(-ENOENT, 2, req.objs = (uintptr_t)&objs[5]; req.count = 3;
+	     req.flags = KMAG_BATCH_BULK);
+	FREE(-ENOENT, 0, req.objs = (uintptr_t)&objs[5]; req.count = 3;
+	     req.flags = KMAG_BATCH_BULK);
+	/* One is left: the eighth, whose id was overwritten. */
+	EXPECT_EQ(kmag_destroy(self->fd, good.id, 0), -EBUSY);
+	EXPECT_EQ(kmag_destroy(self->fd, good.id, KMAG_DESTROY_FORCE), 0);
+	EXPECT_EQ(kmag_destroy(self->fd, good.id, 0), -ENOENT);
+	EXPECT_EQ(kmag_free(self->fd, other, 0, &one, alien, NULL), 0);
+	EXPECT_EQ(kmag_destroy(self->fd, other, 0), 0);
+#undef FREE
+}
+
+TEST_F(backend, constructed_and_zeroed)
+{
+	__u32 id, plain, objs[64], nr = 1, corrupt;
+	int round;
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "ctor", 300,
+			      KMAG_CF_CTOR, &id), 0);
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "plain", 300, 0,
+			      &plain), 0);
+	EXPECT_EQ(kmag_alloc(self->fd, id, 0, KMAG_GFP_ZERO, &nr, objs),
+		  -EINVAL);
+	nr = 1;
+	EXPECT_EQ(kmag_alloc(self->fd, id, KMAG_BATCH_BULK, KMAG_GFP_ZERO, &nr,
+			     objs), -EINVAL);
+
+	/*
+	 * Objects are filled while they are out, and go round: each must come
+	 * constructed again, or zeroed. What came wrong is told by the free.
+	 */
+	for (round = 0; round < 6; round++) {
+		__u32 flags = KMAG_BATCH_CHECK;
+
+		if (round & 1)
+			flags |= KMAG_BATCH_BULK;
+		nr = 64;
+		ASSERT_EQ(kmag_alloc(self->fd, id, flags, 0, &nr, objs), 0);
+		ASSERT_EQ(nr, 64);
+		ASSERT_EQ(kmag_free(self->fd, id, flags, &nr, objs, &corrupt),
+			  0);
+		EXPECT_EQ(corrupt, 0);
+		nr = 64;
+		ASSERT_EQ(kmag_alloc(self->fd, plain, flags, KMAG_GFP_ZERO, &nr,
+				     objs), 0);
+		ASSERT_EQ(kmag_free(self->fd, plain, flags, &nr, objs,
+				    &corrupt), 0);
+		EXPECT_EQ(corrupt, 0);
+	}
+	/* Also when the caller did not ask for a check of what it filled. */
+	nr = 64;
+	ASSERT_EQ(kmag_alloc(self->fd, id, KMAG_BATCH_CHECK, 0, &nr, objs), 0);
+	ASSERT_EQ(kmag_free(self->fd, id, 0, &nr, objs, NULL), 0);
+	nr = 64;
+	ASSERT_EQ(kmag_alloc(self->fd, id, KMAG_BATCH_CHECK, 0, &nr, objs), 0);
+	ASSERT_EQ(kmag_free(self->fd, id, KMAG_BATCH_CHECK, &nr, objs,
+			    &corrupt), 0);
+	EXPECT_EQ(corrupt, 0);
+}
+
+TEST_F_TIMEOUT(backend, sizes, 300)
+{
+	static const __u32 sizes[] = {
+		1, 7, 8, 9, 24, 96, 192, 1000, 4096, 5000, 16384, 65536, 262144,
+	};
+	unsigned int i, flags;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (flags = 0; flags < 16; flags++) {
+			__u32 id, objs[20], nr = 20, corrupt;
+
+			ASSERT_EQ(kmag_create(self->fd, variant->backend,
+					      "sizes", sizes[i], flags, &id),
+				  0);
+			ASSERT_EQ(kmag_alloc(self->fd, id, KMAG_BATCH_CHECK, 0,
+					     &nr, objs), 0);
+			ASSERT_EQ(kmag_free(self->fd, id, KMAG_BATCH_CHECK, &nr,
+					    objs, &corrupt), 0);
+			EXPECT_EQ(corrupt, 0)
+				TH_LOG("size %u flags %u", sizes[i], flags);
+			ASSERT_EQ(kmag_destroy(self->fd, id, 0), 0);
+		}
+	}
+}
+
+TEST_F(backend, shrink_and_validate)
+{
+	struct kmag_ioc_cache req = { .size = sizeof(req) };
+	__u32 objs[1000], nr = 1000;
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "shrink", 512, 0,
+			      &req.id), 0);
+	ASSERT_EQ(kmag_alloc(self->fd, req.id, 0, 0, &nr, objs), 0);
+	ASSERT_EQ(kmag_free(self->fd, req.id, 0, &nr, objs, NULL), 0);
+
+	req.reserved = 1;
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SHRINK, &req), -EINVAL);
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_VALIDATE, &req), -EINVAL);
+	req.reserved = 0;
+	req.result = UINT64_MAX;
+	if (variant->backend == KMAG_BACKEND_KMAG) {
+		struct kmag_snap_head *head;
+		const struct kmag_snap_cache *cache;
+
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_VALIDATE, &req), 0);
+		EXPECT_EQ(req.result, 0);
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_SHRINK, &req), 0);
+		EXPECT_GT(req.result, 0);
+		head = kmag_snapshot(self->fd);
+		ASSERT_NE(head, NULL);
+		cache = kmag_snap_find(head, "shrink");
+		ASSERT_NE(cache, NULL);
+		EXPECT_EQ(cache->slabs, 0);
+		EXPECT_EQ(cache->slots, 0);
+		free(head);
+	} else {
+		EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_VALIDATE, &req),
+			  -EOPNOTSUPP);
+		EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SHRINK, &req), 0);
+	}
+}
+
+/* A snapshot's identity, object by object. */
+TEST_F(backend, identity)
+{
+	struct kmag_snap_head *head;
+	const struct kmag_snap_cache *c;
+	__u32 id, objs[1000], nr = 1000, half = 500;
+
+	if (variant->backend != KMAG_BACKEND_KMAG)
+		SKIP(return, "snapshots show kmag's caches");
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "identity", 120, 0,
+			      &id), 0);
+	ASSERT_EQ(kmag_alloc(self->fd, id, 0, 0, &nr, objs), 0);
+	ASSERT_EQ(kmag_free(self->fd, id, 0, &half, objs, NULL), 0);
+	head = kmag_snapshot(self->fd);
+	ASSERT_NE(head, NULL);
+	c = kmag_snap_find(head, "identity");
+	ASSERT_NE(c, NULL);
+	EXPECT_EQ(c->live, 500);
+	EXPECT_EQ(c->slots, c->live + c->cpu_objs + c->depot_objs +
+		  c->slab_free + c->transit);
+	EXPECT_EQ(c->skew, 0);
+	EXPECT_EQ(c->slab_bytes, c->slots * c->stride + c->tail_bytes);
+	EXPECT_EQ(c->slabs_needed, (500 + c->slab_slots - 1) / c->slab_slots);
+	EXPECT_GE(c->slabs, c->slabs_needed);
+	free(head);
+}
+
+TEST_F(backend, close_frees)
+{
+	__u32 id, objs[100], nr = 100;
+	int fd = open(KMAG_DEVICE, O_RDWR);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(kmag_create(fd, variant->backend, "closed", 64, KMAG_CF_CTOR,
+			      &id), 0);
+	ASSERT_EQ(kmag_alloc(fd, id, KMAG_BATCH_CHECK, 0, &nr, objs), 0);
+	EXPECT_EQ(kmag_backend_has(self->fd, variant->backend, "closed"), 1);
+	close(fd);
+	EXPECT_EQ(kmag_backend_has(self->fd, variant->backend, "closed"), 0);
+}
+
+/* The file is shared after fork; only the last one to close it frees. */
+TEST_F(backend, forked)
+{
+	__u32 id, objs[10], nr = 10;
+	int status, fd = open(KMAG_DEVICE, O_RDWR);
+	pid_t pid;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(kmag_create(fd, variant->backend, "forked", 64, 0, &id), 0);
+	ASSERT_EQ(kmag_alloc(fd, id, 0, 0, &nr, objs), 0);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		/* Ours as well: half of them go here. */
+		nr = 5;
+		_exit(kmag_free(fd, id, 0, &nr, objs, NULL) ? 1 : 0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	nr = 1;
+	EXPECT_EQ(kmag_free(fd, id, 0, &nr, objs, NULL), -ENOENT);
+	nr = 5;
+	EXPECT_EQ(kmag_free(fd, id, 0, &nr, objs + 5, NULL), 0);
+	EXPECT_EQ(kmag_backend_has(self->fd, variant->backend, "forked"), 1);
+	close(fd);
+	EXPECT_EQ(kmag_backend_has(self->fd, variant->backend, "forked"), 0);
+}
+
+struct hammer {
+	int fd;
+	__u32 id;
+	int bad;
+};
+
+static void *hammer(void *data)
+{
+	struct hammer *h = data;
+	__u32 objs[50], nr, corrupt;
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		nr = 50;
+		if (kmag_alloc(h->fd, h->id, KMAG_BATCH_CHECK, 0, &nr, objs) ||
+		    nr != 50) {
+			h->bad++;
+			break;
+		}
+		if (kmag_free(h->fd, h->id, KMAG_BATCH_CHECK, &nr, objs,
+			      &corrupt) || nr != 50 || corrupt)
+			h->bad++;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(backend, threads, 300)
+{
+	struct hammer h[4];
+	pthread_t threads[4];
+	__u32 id;
+	int i;
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "threads", 80,
+			      KMAG_CF_CTOR, &id), 0);
+	for (i = 0; i < 4; i++) {
+		h[i] = (struct hammer){ .fd = self->fd, .id = id };
+		ASSERT_EQ(pthread_create(&threads[i], NULL, hammer, &h[i]), 0);
+	}
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(h[i].bad, 0);
+	}
+	EXPECT_EQ(kmag_destroy(self->fd, id, 0), 0);
+}
+
+TEST_HARNESS_MAIN

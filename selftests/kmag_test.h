@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What kmag's selftests share: calls of /dev/kmag in short, and looking into
+ * a snapshot.
+ */
+#ifndef _KMAG_TEST_H
+#define _KMAG_TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <uapi/kmag.h>
+
+/* 0, or -errno. */
+static inline int kmag_call(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) ? -errno : 0;
+}
+
+static inline int kmag_create(int fd, __u32 backend, const char *name,
+			      __u32 size, __u32 flags, __u32 *id)
+{
+	struct kmag_ioc_create req = {
+		.size = sizeof(req),
+		.backend = backend,
+		.cache_flags = flags,
+		.object_size = size,
+	};
+	int ret;
+
+	snprintf(req.name, sizeof(req.name), "%s", name);
+	ret = kmag_call(fd, KMAG_IOC_CREATE, &req);
+	*id = req.id;
+	return ret;
+}
+
+static inline int kmag_destroy(int fd, __u32 id, __u32 flags)
+{
+	struct kmag_ioc_destroy req = {
+		.size = sizeof(req),
+		.flags = flags,
+		.id = id,
+	};
+
+	return kmag_call(fd, KMAG_IOC_DESTROY, &req);
+}
+
+/* The count that was done comes back in @nr. */
+static inline int kmag_alloc(int fd, __u32 id, __u32 flags, __u32 gfp,
+			     __u32 *nr, __u32 *objs)
+{
+	struct kmag_ioc_alloc req = {
+		.size = sizeof(req),
+		.flags = flags,
+		.id = id,
+		.count = *nr,
+		.gfp = gfp,
+		.node = -1,
+		.objs = (uintptr_t)objs,
+	};
+	int ret = kmag_call(fd, KMAG_IOC_ALLOC, &req);
+
+	*nr = req.done;
+	return ret;
+}
+
+static inline int kmag_free(int fd, __u32 id, __u32 flags, __u32 *nr,
+			    __u32 *objs, __u32 *corrupt)
+{
+	struct kmag_ioc_free req = {
+		.size = sizeof(req),
+		.flags = flags,
+		.id = id,
+		.count = *nr,
+		.objs = (uintptr_t)objs,
+	};
+	int ret = kmag_call(fd, KMAG_IOC_FREE, &req);
+
+	*nr = req.done;
+	if (corrupt)
+		*corrupt = req.corrupt;
+	return ret;
+}
+
+/* A whole snapshot; the caller frees it. */
+static inline struct kmag_snap_head *kmag_snapshot(int fd)
+{
+	struct kmag_ioc_snapshot req = { .size = sizeof(req) };
+	void *buf = NULL;
+
+	do {
+		free(buf);
+		/* Room for caches that come meanwhile. */
+		req.len = req.needed + req.needed / 4;
+		buf = req.len ? malloc(req.len) : NULL;
+		if (req.len && !buf)
+			return NULL;
+		req.buf = (uintptr_t)buf;
+		if (ioctl(fd, KMAG_IOC_SNAPSHOT, &req)) {
+			free(buf);
+			return NULL;
+		}
+	} while (req.needed > req.len);
+	return buf;
+}
+
+/* The record after @prev, or the first. */
+static inline const struct kmag_snap_cache *
+kmag_snap_next(const struct kmag_snap_head *head,
+	       const struct kmag_snap_cache *prev)
+{
+	if (!prev)
+		return (const void *)((const char *)head + head->size);
+	return (const void *)((const char *)prev + prev->record_size);
+}
+
+/* The first cache of this name, or NULL. */
+static inline const struct kmag_snap_cache *
+kmag_snap_find(const struct kmag_snap_head *head, const char *name)
+{
+	const struct kmag_snap_cache *cache = NULL;
+	__u32 i;
+
+	for (i = 0; i < head->nr_caches; i++) {
+		cache = kmag_snap_next(head, cache);
+		if (!strcmp(cache->name, name))
+			return cache;
+	}
+	return NULL;
+}
+
+/* Is a kmag cache of this name left? -1: could not be seen. */
+static inline int kmag_snap_has(int fd, const char *name)
+{
+	struct kmag_snap_head *head = kmag_snapshot(fd);
+	int has;
+
+	if (!head)
+		return -1;
+	has = kmag_snap_find(head, name) != NULL;
+	free(head);
+	return has;
+}
+
+/* Has the kernel's own list a cache whose name contains this? -1: no list. */
+static inline int kmag_slabinfo_has(const char *part)
+{
+	FILE *file = fopen("/proc/slabinfo", "r");
+	char line[512];
+	int has = 0;
+
+	if (!file)
+		return -1;
+	while (!has && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, " ")] = 0;
+		has = strstr(line, part) != NULL;
+	}
+	fclose(file);
+	return has;
+}
+
+static inline int kmag_backend_has(int fd, __u32 backend, const char *name)
+{
+	return backend == KMAG_BACKEND_KMAG ? kmag_snap_has(fd, name) :
+					      kmag_slabinfo_has(name);
+}
+
+#endif /* _KMAG_TEST_H */
