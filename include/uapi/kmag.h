@@ -15,6 +15,8 @@
  *   ENOENT      an id that this open file does not hold
  *   EFAULT      an address that cannot be read or written
  *   ENOMEM      no memory; whatever was done so far is told in ->done
+ *   EBUSY       a cache with live objects is to be destroyed
+ *   EINTR       a signal came
  *
  * Caches, objects and slots belong to the open file and go by ids; closing the
  * file frees them all.
@@ -143,6 +145,7 @@ enum kmag_replay_op {
 /* The next record goes into the same bulk call: same op, cache, cpu and gfp. */
 #define KMAG_REPLAY_MORE	0x80
 #define KMAG_REPLAY_MAX_BULK	64
+#define KMAG_REPLAY_MAX_CPUS	8192	/* ->cpu of a record is below this */
 
 struct kmag_replay_rec {
 	__u32 slot;		/* below ->nr_slots; used once per call */
@@ -159,6 +162,10 @@ struct kmag_replay_rec {
  * a CPU is kept, and a free waits until its allocation has happened. A slot is
  * allocated, and freed, at most once per call: slots that were freed may be
  * used again in the next one. What is live at the end stays in its slot.
+ *
+ * Of two records for one slot the allocation comes first in the batch, so sort
+ * records by time. Recorded CPUs that share an online one share its worker.
+ * After EINTR the results tell what was done.
  */
 #define KMAG_REPLAY_CHECK	(1U << 0)	/* fill on alloc, check on free */
 #define KMAG_REPLAY_RESET	(1U << 1)	/* first free all slots */
