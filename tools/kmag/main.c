@@ -6,7 +6,10 @@
 #include "util.h"
 
 static const struct subcommand commands[] = {
+	{ "stat", "what each kmag cache holds, and where its operations were served", cmd_stat },
+	{ "frag", "slabs by fullness: how many are held, how many are needed", cmd_frag },
 	{ "record", "follow the kernel's slab users while a command runs", cmd_record },
+	{ "replay", "do a recording again, on kmag and on the kernel's own slab", cmd_replay },
 };
 
 static void usage(FILE *to)

@@ -47,13 +47,15 @@ const char *commas(uint64_t n);
 /* 1.5 MiB in one of a few static buffers. */
 const char *bytes(uint64_t n);
 
-struct argp;
 struct subcommand {
 	const char *name;
 	const char *summary;
 	int (*run)(int argc, char **argv);
 };
 
+int cmd_stat(int argc, char **argv);
+int cmd_frag(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 
 #endif /* KMAG_UTIL_H */

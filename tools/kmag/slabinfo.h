@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* /proc/slabinfo: what the kernel tells of its own slab allocator. */
+#ifndef KMAG_SLABINFO_H
+#define KMAG_SLABINFO_H
+
+#include <stdint.h>
+
+struct slabinfo_row {
+	char name[128];
+	uint64_t active_objs;
+	uint64_t objs;
+	unsigned int obj_size;		/* with all that SLUB adds */
+	unsigned int objs_per_slab;
+	unsigned int pages_per_slab;
+	uint64_t slabs;
+};
+
+/**
+ * slabinfo_read - read it row by row
+ * @prefix: of the names that are wanted
+ * @row: called for each
+ * @arg: for it
+ *
+ * Return: 0, or -1 after one sentence.
+ */
+int slabinfo_read(const char *prefix,
+		  void (*row)(void *arg, const struct slabinfo_row *row), void *arg);
+
+#endif /* KMAG_SLABINFO_H */

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/* kmag stat: what each kmag cache holds, and where its operations were served. */
+#include <argp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "util.h"
+
+struct options {
+	bool json;
+	bool per_cpu;
+	char **names;
+	int nr_names;
+};
+
+static uint64_t sum4(const __u64 *v)
+{
+	return v[0] + v[1] + v[2] + v[3];
+}
+
+static void print_row(const struct snap_cache *s)
+{
+	const struct kmag_snap_cache *c = &s->c;
+	const __u64 *allocs = &c->stats[KMAG_ALLOC_MAG], *frees = &c->stats[KMAG_FREE_MAG];
+	uint64_t ops = sum4(allocs) + sum4(frees);
+
+	printf("%-24s %5u %6u %6u %10llu %8llu %8llu %10llu %9s %12s %6.2f\n",
+	       c->name, c->id, c->object_size, c->stride,
+	       (unsigned long long)c->live, (unsigned long long)c->cpu_objs,
+	       (unsigned long long)c->depot_objs, (unsigned long long)c->slab_free,
+	       bytes(c->slab_bytes), commas(ops),
+	       ops ? 100.0 * (allocs[0] + frees[0]) / ops : 0);
+}
+
+static void print_cpus(const struct snap_cache *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->c.nr_cpus; i++) {
+		const struct kmag_snap_cpu *cpu = &s->cpus[i];
+
+		printf("  cpu %-3u %-8s loaded %u/%u previous %u/%u%s allocs %s frees %s\n",
+		       cpu->cpu, cpu->online ? "online" : "offline", cpu->loaded,
+		       cpu->loaded_cap, cpu->previous, cpu->previous_cap,
+		       cpu->closed ? " closed" : "", commas(cpu->allocs), commas(cpu->frees));
+	}
+}
+
+static void print_total(const struct account *a, const struct tiers *t, unsigned int nr)
+{
+	unsigned int i;
+
+	printf("\n%u caches: %s of slab pages = %s in use + %s alignment + %s in CPU magazines + %s in depot + %s in partial slabs + %s in empty slabs + %s in transit + %s tails\n",
+	       nr, bytes(a->slabs), bytes(a->live), bytes(a->align), bytes(a->cpu),
+	       bytes(a->depot), bytes(a->partial), bytes(a->empty), bytes(a->transit),
+	       bytes(a->tail));
+	printf("beside them %s of magazines and %s of metadata; the sum is off by %lld bytes\n",
+	       bytes(a->mags), bytes(a->meta), (long long)a->skew);
+	printf("served by");
+	for (i = 0; i < 4; i++)
+		printf("  %s %s + %s", tier_names[i], commas(t->alloc[i]), commas(t->free[i]));
+	printf("  (allocations + frees)\n");
+}
+
+static json_t *json_words(const struct kmag_snap_cache *c)
+{
+	struct {
+		const char *key;
+		json_int_t value;
+	} words[] = {
+		{ "id", c->id }, { "flags", c->flags }, { "object_size", c->object_size },
+		{ "stride", c->stride }, { "align", c->align }, { "order", c->order },
+		{ "slab_slots", c->slab_slots }, { "capacity", c->capacity },
+		{ "slots", c->slots }, { "live", c->live }, { "cpu_objs", c->cpu_objs },
+		{ "depot_objs", c->depot_objs }, { "slab_free", c->slab_free },
+		{ "empty_free", c->empty_free }, { "transit", c->transit },
+		{ "skew", c->skew }, { "slabs", c->slabs }, { "slabs_needed", c->slabs_needed },
+		{ "slab_bytes", c->slab_bytes }, { "tail_bytes", c->tail_bytes },
+		{ "mag_bytes", c->mag_bytes }, { "meta_bytes", c->meta_bytes },
+	};
+	json_t *json = json_pack("{s:s}", "name", c->name);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		json_object_set_new(json, words[i].key, json_integer(words[i].value));
+	return json;
+}
+
+static const char * const stat_names[KMAG_NR_STATS] = {
+	[KMAG_ALLOC_MAG] = "alloc_mag", [KMAG_ALLOC_DEPOT] = "alloc_depot",
+	[KMAG_ALLOC_SLAB] = "alloc_slab", [KMAG_ALLOC_PAGE] = "alloc_page",
+	[KMAG_ALLOC_FAIL] = "alloc_fail", [KMAG_FREE_MAG] = "free_mag",
+	[KMAG_FREE_DEPOT] = "free_depot", [KMAG_FREE_SLAB] = "free_slab",
+	[KMAG_FREE_PAGE] = "free_page", [KMAG_FREE_BAD] = "free_bad",
+	[KMAG_SWAP] = "swap", [KMAG_DEPOT_VISIT] = "depot_visit",
+	[KMAG_DEPOT_CONTENDED] = "depot_contended", [KMAG_DEPOT_NO_EMPTY] = "depot_no_empty",
+	[KMAG_REFILL] = "refill", [KMAG_REFILL_OBJS] = "refill_objs",
+	[KMAG_FLUSH] = "flush", [KMAG_FLUSH_OBJS] = "flush_objs",
+	[KMAG_BUSY] = "busy", [KMAG_FENCE] = "fence", [KMAG_SLAB_NEW] = "slab_new",
+	[KMAG_SLAB_FREED] = "slab_freed", [KMAG_SLAB_FALLBACK] = "slab_fallback",
+	[KMAG_PARKED] = "parked",
+};
+
+static json_t *json_cache(const struct snap_cache *s)
+{
+	json_t *json = json_words(&s->c), *stats = json_object(), *cpus = json_array();
+	unsigned int i;
+
+	for (i = 0; i < KMAG_NR_STATS; i++)
+		json_object_set_new(stats, stat_names[i], json_integer(s->c.stats[i]));
+	json_object_set_new(json, "stats", stats);
+	for (i = 0; i < s->c.nr_cpus; i++) {
+		const struct kmag_snap_cpu *c = &s->cpus[i];
+
+		json_array_append_new(cpus,
+				      json_pack("{s:i, s:b, s:i, s:i, s:i, s:i, s:b, s:I, s:I}",
+						"cpu", c->cpu, "online", c->online,
+						"loaded", c->loaded, "loaded_cap", c->loaded_cap,
+						"previous", c->previous,
+						"previous_cap", c->previous_cap,
+						"closed", c->closed,
+						"allocs", (json_int_t)c->allocs,
+						"frees", (json_int_t)c->frees));
+	}
+	json_object_set_new(json, "cpus", cpus);
+	return json;
+}
+
+static int show(const struct options *o)
+{
+	json_t *array = json_array();
+	struct kmag_ioc_info info;
+	struct account account = {};
+	struct tiers tiers = {};
+	struct snapshot snap;
+	unsigned int i, shown = 0;
+	int fd = dev_open(&info);
+
+	if (fd < 0)
+		return KMAG_EXIT_MISSING;
+	if (dev_snapshot(fd, &snap)) {
+		close(fd);
+		return KMAG_EXIT_FAILED;
+	}
+	close(fd);
+	if (!o->json)
+		printf("%-24s %5s %6s %6s %10s %8s %8s %10s %9s %12s %6s\n", "NAME", "ID",
+		       "SIZE", "STRIDE", "LIVE", "CPU", "DEPOT", "SLAB-FREE", "HELD",
+		       "OPERATIONS", "MAG%");
+	for (i = 0; i < snap.nr; i++) {
+		const struct snap_cache *s = &snap.caches[i];
+
+		if (!name_wanted(&s->c, o->names, o->nr_names))
+			continue;
+		shown++;
+		account_add(&account, &s->c);
+		tiers_add(&tiers, &s->c);
+		if (o->json) {
+			json_array_append_new(array, json_cache(s));
+			continue;
+		}
+		print_row(s);
+		if (o->per_cpu)
+			print_cpus(s);
+	}
+	if (!shown && o->nr_names) {
+		say("there is no kmag cache by that name");
+		json_decref(array);
+		snapshot_free(&snap);
+		return KMAG_EXIT_FAILED;
+	}
+	if (o->json) {
+		json_t *json = json_pack("{s:s, s:I, s:o}", "schema", "kmag.stat/1",
+					 "time_ns", (json_int_t)snap.time_ns,
+					 "caches", array);
+
+		snapshot_free(&snap);
+		return json_print(json);
+	}
+	json_decref(array);
+	print_total(&account, &tiers, shown);
+	snapshot_free(&snap);
+	if (fflush(stdout)) {
+		say("cannot write the result: %m");
+		return KMAG_EXIT_FAILED;
+	}
+	return KMAG_EXIT_OK;
+}
+
+static const struct argp_option options[] = {
+	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
+	{ "cpus", 'c', NULL, 0, "Show the magazines of each CPU", 0 },
+	{}
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'j':
+		o->json = true;
+		return 0;
+	case 'c':
+		o->per_cpu = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		o->names = state->argv + state->next;
+		o->nr_names = state->argc - state->next;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int cmd_stat(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[CACHE...]",
+		"Show what each kmag cache holds, and where its operations were served.\v"
+		"CACHE is a name, or name-id as in debugfs; shell patterns are taken. "
+		"MAG% is the share of operations that a magazine of their CPU served.",
+		NULL, NULL, NULL };
+	struct options o = {};
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	return show(&o);
+}
