@@ -38,13 +38,13 @@ run: setup tools
 	@tools/run
 
 test: setup
-	@tools/test/run
+	@tools/test/run test
 
 test-debug: setup
-	@tools/test/run --debug
+	@tools/test/run debug
 
 check: setup
-	@tools/check
+	@tools/test/run check
 
 bench-count: setup tools
 	@tools/bench/count

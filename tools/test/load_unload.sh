@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# In the guest: both modules load and unload, again and again, and leave
+# nothing behind. TAP.
+
+dir=/lib/kmag
+n=0
+
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n $2"
+	else
+		echo "not ok $n $2"
+		bad=1
+	fi
+}
+
+loaded() { grep -q "^$1 " /proc/modules; }
+
+bad=0
+echo "TAP version 13"
+echo "1..9"
+
+! loaded kmag
+result $? "nothing is loaded at the start"
+insmod $dir/kmag.ko
+result $? "kmag.ko loads"
+insmod $dir/kmag_dev.ko
+result $? "kmag_dev.ko loads"
+[ -d /sys/kernel/debug/kmag ]
+result $? "there is a debugfs folder"
+[ -c /dev/kmag ] && [ "$(stat -c %a /dev/kmag)" = 600 ]
+result $? "there is a device, mode 0600"
+rmmod kmag_dev && ! loaded kmag_dev && [ ! -e /dev/kmag ]
+result $? "kmag_dev unloads, and its device goes"
+rmmod kmag && ! loaded kmag && [ ! -e /sys/kernel/debug/kmag ]
+result $? "kmag unloads, and its debugfs folder goes"
+
+i=0
+while [ $i -lt 20 ] && insmod $dir/kmag.ko && insmod $dir/kmag_dev.ko &&
+		rmmod kmag_dev && rmmod kmag; do
+	i=$((i + 1))
+done
+[ $i = 20 ]
+result $? "20 more times"
+# Slab caches of a module that is gone would be leaks.
+! grep -q '^kmag' /proc/slabinfo
+result $? "no slab cache is left behind"
+exit $bad
