@@ -17,11 +17,13 @@ void kmag_depot_init(struct kmag_depot *depot, unsigned int full_max)
 	raw_spin_lock_init(&depot->lock);
 	depot->full_max = full_max;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_init);
 
 size_t kmag_magazine_bytes(const struct kmag_magazine *mag)
 {
 	return struct_size(mag, objs, mag->cap);
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_magazine_bytes);
 
 /* The one place where magazines come from. Suites make it fail. */
 struct kmag_magazine *kmag_magazine_alloc(unsigned int cap, gfp_t gfp, int nid)
@@ -48,6 +50,7 @@ void kmag_magazine_free(struct kmag_magazine *mag)
 {
 	kfree(mag);
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_magazine_free);
 
 static void depot_lock(struct kmag_cache *cache, struct kmag_depot *depot)
 	__acquires(&depot->lock)
@@ -122,6 +125,7 @@ struct kmag_magazine *kmag_depot_get_full(struct kmag_cache *cache,
 	local_irq_restore(flags);
 	return mag;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_get_full);
 
 struct kmag_magazine *kmag_depot_get_empty(struct kmag_cache *cache,
 					   struct kmag_depot *depot,
@@ -146,6 +150,7 @@ struct kmag_magazine *kmag_depot_get_empty(struct kmag_cache *cache,
 		kmag_count(cache, KMAG_DEPOT_NO_EMPTY);
 	return mag;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_get_empty);
 
 struct kmag_magazine *kmag_depot_pop_full(struct kmag_cache *cache,
 					  struct kmag_depot *depot)
@@ -160,6 +165,7 @@ struct kmag_magazine *kmag_depot_pop_full(struct kmag_cache *cache,
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return mag;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_pop_full);
 
 void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag)
 {
@@ -169,6 +175,7 @@ void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag)
 	push_empty(depot, mag);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_push_empty);
 
 void kmag_depot_stock(struct kmag_cache *cache, int nid)
 {
@@ -189,6 +196,7 @@ void kmag_depot_stock(struct kmag_cache *cache, int nid)
 		kmag_depot_push_empty(depot, mag);
 	}
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_stock);
 
 void kmag_depot_purge(struct kmag_depot *depot, unsigned int keep)
 {
@@ -204,3 +212,4 @@ void kmag_depot_purge(struct kmag_depot *depot, unsigned int keep)
 		kmag_magazine_free(mag);
 	}
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_depot_purge);

@@ -76,6 +76,7 @@ void kmag_slab_layout(struct kmag_cache *cache)
 	cache->order = choose_order(cache);
 	cache->slab_slots = slots_in(cache, cache->order);
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_slab_layout);
 
 void kmag_node_init(struct kmag_node *node)
 {
@@ -270,6 +271,7 @@ unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 	}
 	return made;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_slab_grow);
 
 /* Take up to @nr objects of @slab; the lowest address ends up last. */
 static unsigned int slab_take(struct kmag_slab *slab, void **objs,
@@ -351,6 +353,7 @@ int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 		return -1;
 	return slot;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_slab_slot);
 
 /*
  * Give back those of @objs that are in @slab, from the first on, until one is
@@ -458,6 +461,7 @@ unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 	} while (reaped != before);
 	return reaped;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_slab_reap);
 
 struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
 {
@@ -471,6 +475,7 @@ struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
 	}
 	return NULL;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_slab_next);
 
 static void slab_free_rcu(struct rcu_head *rcu)
 {
@@ -495,3 +500,4 @@ unsigned long kmag_slab_free_list(struct list_head *dead)
 	}
 	return pages;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_slab_free_list);

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include "compat.h"
 #include "table.h"
 
 #define CHUNK_SHIFT	(PAGE_SHIFT - 3)
@@ -51,6 +52,7 @@ struct kmag_slab *kmag_table_get(unsigned long index)
 	entry = READ_ONCE(*entry_of(array, index));
 	return entry & ENTRY_FREE ? NULL : (struct kmag_slab *)entry;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_table_get);
 
 /* Put @chunk's entries on the free list; index 0 means none and stays out. */
 static void add_chunk(struct chunk_array *array, struct chunk *chunk)
@@ -153,6 +155,7 @@ u32 kmag_table_add(struct kmag_slab *slab, gfp_t gfp)
 			return index;
 	}
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_table_add);
 
 void kmag_table_del(u32 index)
 {
@@ -166,17 +169,20 @@ void kmag_table_del(u32 index)
 	free_index = index;
 	raw_spin_unlock_irqrestore(&table_lock, flags);
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_table_del);
 
 u32 kmag_table_end(void)
 {
 	return READ_ONCE(nr_chunks) << CHUNK_SHIFT;
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_table_end);
 
 unsigned long kmag_table_bytes(void)
 {
 	/* The array of chunks is less than 1/500 of this and left out. */
 	return READ_ONCE(nr_chunks) * sizeof(struct chunk);
 }
+KMAG_EXPORT_FOR_KUNIT(kmag_table_bytes);
 
 void kmag_table_exit(void)
 {
