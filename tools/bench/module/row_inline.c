@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Row inlined: kmag with the fast path compiled in here; bulk has no such form.
+ */
+#include <kmag/kmag_inline.h>
+
+#include "bench.h"
+
+static __always_inline void *row_open(const struct bench *bench)
+{
+	return bench->kmag;
+}
+
+static __always_inline void *row_alloc(void *cache)
+{
+	return kmag_cache_alloc_inline(cache, BENCH_GFP);
+}
+
+static __always_inline void row_free(void *cache, void *obj)
+{
+	kmag_cache_free_inline(cache, obj);
+}
+
+static __always_inline int row_alloc_bulk(void *cache, size_t nr, void **objs)
+{
+	return kmag_cache_alloc_bulk(cache, BENCH_GFP, nr, objs);
+}
+
+static __always_inline void row_free_bulk(void *cache, size_t nr, void **objs)
+{
+	kmag_cache_free_bulk(cache, nr, objs);
+}
+
+#include "patterns.h"
+
+BENCH_ROW(inline, "inline");

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Row SLUB: the kernel's own slab allocator, by its exported calls.
+ */
+#include <linux/slab.h>
+
+#include "bench.h"
+
+static __always_inline void *row_open(const struct bench *bench)
+{
+	return bench->slub;
+}
+
+static __always_inline void *row_alloc(void *cache)
+{
+	return kmem_cache_alloc(cache, BENCH_GFP);
+}
+
+static __always_inline void row_free(void *cache, void *obj)
+{
+	kmem_cache_free(cache, obj);
+}
+
+static __always_inline int row_alloc_bulk(void *cache, size_t nr, void **objs)
+{
+	return kmem_cache_alloc_bulk(cache, BENCH_GFP, nr, objs);
+}
+
+static __always_inline void row_free_bulk(void *cache, size_t nr, void **objs)
+{
+	kmem_cache_free_bulk(cache, nr, objs);
+}
+
+#include "patterns.h"
+
+BENCH_ROW(slub, "slub");
