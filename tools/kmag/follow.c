@@ -14,9 +14,6 @@
 #include "follow.h"
 #include "util.h"
 
-/* common_flags: in hard interrupt, soft interrupt, NMI */
-#define CONTEXT_FLAGS	(0x08 | 0x10 | 0x40)
-
 /* An allocation that has begun; a place is found by hash and overwritten. */
 #define NR_PENDING	4096
 struct pending {
@@ -59,6 +56,23 @@ static unsigned int cache_number(struct follow *f, uint64_t address)
 	return nr ? *nr : new_cache(f, address);
 }
 
+/* FNV-1a, never 0 */
+static uint64_t name_key(const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 0x100000001b3ULL;
+	return h ? h : 1;
+}
+
+static unsigned int cache_by_name(const struct follow *f, const char *name)
+{
+	uint32_t *nr = map_get(&f->by_name, name_key(name));
+
+	return nr ? *nr : TRACE_CACHE_ANY;
+}
+
 static void describe(struct follow *f, const struct probe_event *ev)
 {
 	uint32_t flags = kbtf_flags(f->kbtf, ev->cache_flags, ev->ctor);
@@ -77,6 +91,7 @@ static void describe(struct follow *f, const struct probe_event *ev)
 		c = &f->caches[nr];
 	}
 	c->name = xprintf("%s", ev->name);
+	*map_put(&f->by_name, name_key(ev->name)) = nr;
 	c->size = ev->size;
 	c->align = ev->align;
 	c->flags = flags;
@@ -123,7 +138,7 @@ static struct pending *pending(struct follow *f, unsigned int cpu,
 	uint64_t hash;
 
 	key->pid = ev->pid;
-	key->context = ev->flags & CONTEXT_FLAGS;
+	key->context = ev->flags & PROBE_INTERRUPT;
 	/* Interrupts stay on their CPU; every CPU has an idle task 0. */
 	key->cpu = key->context || !ev->pid ? (int)cpu : -1;
 	hash = ((uint64_t)key->pid << 20) ^ (key->context << 12) ^ (key->cpu + 1);
@@ -175,6 +190,10 @@ void follow_event(struct follow *f, unsigned int cpu, uint64_t time,
 	case PROBE_FREE_BULK:
 		rec.free = true;
 		rec.gfp = 0;
+		if (ev->kind == PROBE_FREE && ev->name) {
+			rec.cache = cache_by_name(f, ev->name);
+			break;
+		}
 		__attribute__((fallthrough));
 	default:
 		rec.cache = cache_number(f, ev->cache);
@@ -210,4 +229,5 @@ void follow_free(struct follow *f)
 	free(f->ops);
 	free(f->pending);
 	map_free(&f->by_address);
+	map_free(&f->by_name);
 }

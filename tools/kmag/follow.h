@@ -13,6 +13,7 @@ struct follow {
 	struct trace_writer *writer;
 	const struct kbtf *kbtf;
 	struct map by_address;		/* of struct kmem_cache, to its number */
+	struct map by_name;		/* by a hash of it */
 	struct trace_cache *caches;
 	uint64_t *ops;			/* by cache */
 	unsigned int nr_caches;

@@ -10,7 +10,7 @@
 struct plan_unused {
 	uint64_t older;		/* frees of objects older than the recording */
 	uint64_t missed_alloc;	/* frees of objects that had been freed before */
-	uint64_t foreign;	/* bulk frees of what no recorded cache had made */
+	uint64_t foreign;	/* frees, of no known cache, of what the recording has not seen */
 	uint64_t no_cache;	/* of caches that cannot be made, or are unknown */
 };
 

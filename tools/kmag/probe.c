@@ -5,7 +5,9 @@
  * With BTF function probes (fprobe events, 6.6 and later) one event at the
  * return of an allocation has both its arguments and its result. Older kernels
  * get a kprobe at the entry, which tells the cache, and their own event
- * kmem:kmem_cache_alloc for the rest; record.c puts the two together.
+ * kmem:kmem_cache_alloc for the rest; follow.c puts the two together. Of frees
+ * their own event tells the name: an interrupt that comes while a kprobe is
+ * being taken has its own kprobes missed, and a batch of RCU frees would be.
  *
  * A bulk call has an array. An event can hold 64 words of it per argument and
  * may not outgrow a page, so several events of rising width share the work: a
@@ -79,7 +81,7 @@ static const struct probe_def kprobe_defs[] = {
 	{ "enter_lru", PROBE_ENTER, "p", { "kmem_cache_alloc_lru" }, "s=$arg1:x64" },
 	{ "enter_node", PROBE_ENTER, "p", { "kmem_cache_alloc_node" }, "s=$arg1:x64" },
 	{ "kmem_cache_alloc", PROBE_LEAVE, .system = "kmem" },
-	{ "free", PROBE_FREE, "p", { "kmem_cache_free" }, "s=$arg1:x64 r=$arg2:x64" },
+	{ "kmem_cache_free", PROBE_FREE, .system = "kmem" },
 	/* What it returns is not in the array yet: the count alone */
 	{ "alloc_bulk", PROBE_ALLOC_BULK, "p", { "kmem_cache_alloc_bulk" },
 	  "s=$arg1:x64 g=$arg2:u32 n=$arg3:u32" },
@@ -480,6 +482,30 @@ int probes_describe(void)
 	return len < 0 ? -1 : 0;
 }
 
+uint64_t probes_missed(struct probes *p)
+{
+	char *all = tracefs_instance_file_read(NULL, "kprobe_profile", NULL);
+	char *line, *save = NULL;
+	uint64_t missed = 0;
+	unsigned int i;
+
+	for (line = all ? strtok_r(all, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		unsigned long long hits, misses;
+		char name[64];
+
+		/* Groups are not told: a name of ours is taken to be ours. */
+		if (sscanf(line, " %63s %llu %llu", name, &hits, &misses) != 3)
+			continue;
+		for (i = 0; i < p->nr_events; i++)
+			if (p->events[i].def->type && *p->events[i].def->type != 'f' &&
+			    !strcmp(p->events[i].def->event, name))
+				missed += misses;
+	}
+	free(all);
+	return missed;
+}
+
 static uint64_t word(const void *data, int offset)
 {
 	uint64_t v = 0;
@@ -520,6 +546,12 @@ static void decode_bulk(const struct event *e, const void *data, struct probe_ev
 	}
 }
 
+/* __data_loc: length above, offset below */
+static const char *name_of(const struct event *e, const void *data)
+{
+	return e->name < 0 ? NULL : (const char *)data + (half(data, e->name) & 0xffff);
+}
+
 bool probes_decode(struct probes *p, const void *data, struct probe_event *ev)
 {
 	unsigned int i, id = *(const uint16_t *)data;
@@ -541,9 +573,11 @@ bool probes_decode(struct probes *p, const void *data, struct probe_event *ev)
 	case PROBE_FREE_BULK:
 		decode_bulk(e, data, ev);
 		break;
+	case PROBE_FREE:
+		ev->name = name_of(e, data);
+		break;
 	case PROBE_CACHE:
-		/* __data_loc: length above, offset below */
-		ev->name = (const char *)data + (half(data, e->name) & 0xffff);
+		ev->name = name_of(e, data);
 		ev->size = half(data, e->size);
 		ev->align = half(data, e->align);
 		ev->cache_flags = half(data, e->flags);

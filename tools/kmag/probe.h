@@ -16,7 +16,7 @@
 enum probe_kind {
 	PROBE_NONE,
 	PROBE_ALLOC,		/* cache, obj, gfp */
-	PROBE_FREE,		/* cache, obj */
+	PROBE_FREE,		/* cache or its name, obj */
 	PROBE_ALLOC_BULK,	/* cache, gfp, count, objs */
 	PROBE_FREE_BULK,	/* cache, count, objs */
 	PROBE_CACHE,		/* cache, name, size, align, flags, ctor */
@@ -27,6 +27,9 @@ enum probe_kind {
 /* Objects of a bulk call that the events can hold; those beyond are counted */
 #define PROBE_ALLOC_BULK_MAX	272
 #define PROBE_FREE_BULK_MAX	528
+
+/* ->flags: in a hard interrupt, a soft interrupt, an NMI */
+#define PROBE_INTERRUPT	(0x08 | 0x10 | 0x40)
 
 struct probe_event {
 	enum probe_kind kind;
@@ -66,6 +69,9 @@ const char *probes_method(struct probes *p);
 /* Enable what describes caches, or what follows objects. */
 int probes_enable_caches(struct probes *p);
 int probes_enable_objects(struct probes *p);
+
+/* Events that probes had to miss, as another one was being taken */
+uint64_t probes_missed(struct probes *p);
 
 /* Takes an event of the ring buffer apart; false when it is not ours. */
 bool probes_decode(struct probes *p, const void *data, struct probe_event *ev);

@@ -35,6 +35,7 @@ struct options {
 struct recorder {
 	struct probes *probes;
 	struct tracefs_cpu **cpus;	/* NULL: not there */
+	int *stats;			/* files, kept open: opening allocates */
 	unsigned int nr_cpus;
 	struct kbuffer *kbuf;
 	void *page;
@@ -42,6 +43,7 @@ struct recorder {
 	struct probe_event event;
 	uint64_t start;
 	uint64_t lost;
+	int own;		/* whose events are left out, once it is known */
 };
 
 static volatile sig_atomic_t stop_signal;
@@ -94,9 +96,14 @@ static char *info_text(const struct options *o, struct probes *p)
 static int open_cpus(struct recorder *r)
 {
 	unsigned int i, opened = 0;
+	char file[64];
 
 	r->cpus = xalloc(r->nr_cpus * sizeof(*r->cpus));
+	r->stats = xalloc(r->nr_cpus * sizeof(*r->stats));
 	for (i = 0; i < r->nr_cpus; i++) {
+		snprintf(file, sizeof(file), "per_cpu/cpu%u/stats", i);
+		r->stats[i] = tracefs_instance_file_open(probes_instance(r->probes), file,
+							 O_RDONLY);
 		r->cpus[i] = tracefs_cpu_open(probes_instance(r->probes), i, true);
 		if (!r->cpus[i])
 			continue;
@@ -112,6 +119,16 @@ static int open_cpus(struct recorder *r)
 	return r->kbuf ? 0 : -1;
 }
 
+/*
+ * What the recorder does itself is left out, or its writing would be recorded
+ * and written. Interrupts that it happens to carry are somebody else's work,
+ * so the kernel's own filter by pid would leave out too much.
+ */
+static bool is_own(const struct recorder *r)
+{
+	return r->event.pid == r->own && !(r->event.flags & PROBE_INTERRUPT);
+}
+
 static void take_page(struct recorder *r, unsigned int cpu)
 {
 	unsigned long long time;
@@ -120,7 +137,7 @@ static void take_page(struct recorder *r, unsigned int cpu)
 	kbuffer_load_subbuffer(r->kbuf, r->page);
 	for (data = kbuffer_read_event(r->kbuf, &time); data;
 	     data = kbuffer_next_event(r->kbuf, &time))
-		if (probes_decode(r->probes, data, &r->event))
+		if (probes_decode(r->probes, data, &r->event) && !is_own(r))
 			follow_event(&r->follow, cpu, time, &r->event);
 }
 
@@ -149,20 +166,21 @@ static uint64_t count_lost(struct recorder *r)
 	static const char * const keys[] = {
 		"\noverrun: ", "\ncommit overrun: ", "\ndropped events: " };
 	uint64_t lost = 0;
+	char text[1024], *at;
 	unsigned int i;
+	ssize_t len;
 	size_t k;
 
 	for (i = 0; i < r->nr_cpus; i++) {
-		char *file = xprintf("per_cpu/cpu%u/stats", i), *text, *at;
-
-		text = tracefs_instance_file_read(probes_instance(r->probes), file, NULL);
-		for (k = 0; text && k < ARRAY_SIZE(keys); k++) {
+		len = r->stats[i] < 0 ? -1 : pread(r->stats[i], text, sizeof(text) - 1, 0);
+		if (len < 0)
+			continue;
+		text[len] = '\0';
+		for (k = 0; k < ARRAY_SIZE(keys); k++) {
 			at = strstr(text, keys[k]);
 			if (at)
 				lost += strtoull(at + strlen(keys[k]), NULL, 10);
 		}
-		free(text);
-		free(file);
 	}
 	return lost;
 }
@@ -200,20 +218,6 @@ static pid_t spawn(char **command, int *gate, int *failed)
 	_exit(127);
 }
 
-/* Events of our own reading and writing would never end. */
-static int exclude_self(struct recorder *r)
-{
-	char *pid = xprintf("%d", getpid());
-	int ret;
-
-	ret = tracefs_instance_file_write(probes_instance(r->probes),
-					  "set_event_notrace_pid", pid);
-	free(pid);
-	if (ret < 0)
-		say("cannot exclude the recorder itself from the recording: %m");
-	return ret < 0 ? -1 : 0;
-}
-
 static void show(struct recorder *r)
 {
 	unsigned int unknown, used = follow_used(&r->follow, &unknown);
@@ -245,7 +249,8 @@ static int run(struct recorder *r, const struct options *o)
 	if (probes_describe())
 		goto err_enable;
 	drain(r, true);
-	if (exclude_self(r) || probes_enable_objects(r->probes))
+	r->own = getpid();
+	if (probes_enable_objects(r->probes))
 		goto err_enable;
 	/* The reader must keep up with everyone else together. */
 	setpriority(PRIO_PROCESS, 0, -10);
@@ -270,7 +275,7 @@ static int run(struct recorder *r, const struct options *o)
 	}
 	tracefs_trace_off(probes_instance(r->probes));
 	drain(r, true);
-	r->lost = count_lost(r);
+	r->lost = count_lost(r) + probes_missed(r->probes);
 	progress_end();
 	close(gate);
 	if (r->follow.error) {
@@ -405,10 +410,14 @@ static int record(const struct options *o)
 	ret = report(&r, o, &totals, status);
 
 err_cpus:
-	for (i = 0; r.cpus && i < r.nr_cpus; i++)
+	for (i = 0; r.cpus && i < r.nr_cpus; i++) {
 		if (r.cpus[i])
 			tracefs_cpu_close(r.cpus[i]);
+		if (r.stats[i] >= 0)
+			close(r.stats[i]);
+	}
 	free(r.cpus);
+	free(r.stats);
 	free(r.page);
 	if (r.kbuf)
 		kbuffer_free(r.kbuf);

@@ -24,6 +24,7 @@
 struct options {
 	const char *file;
 	const char *maps;
+	const char *output;
 	bool backends[NR_SIDES];	/* by enum kmag_backend */
 	unsigned int samples;
 	bool json;
@@ -39,7 +40,7 @@ static void clean_name(char *to, const char *from)
 		to[i] = isalnum((unsigned char)from[i]) || strchr("_.-", from[i]) ? from[i] : '_';
 	to[i] = '\0';
 	if (!i)
-		strcpy(to, "unnamed");
+		memcpy(to, "unnamed", sizeof("unnamed"));
 }
 
 /* Return: 0, 1 when this cache cannot be, -1 after one sentence. */
@@ -369,8 +370,9 @@ static int replay(struct replay *r, const struct options *o)
 {
 	static const char * const names[] = { "kmag", "slub" };
 	struct kmag_ioc_info info;
-	unsigned int k;
 	char *verdict, *error;
+	unsigned int k;
+	json_t *json;
 
 	r->trace = trace_load(o->file, &error);
 	if (!r->trace) {
@@ -413,9 +415,18 @@ static int replay(struct replay *r, const struct options *o)
 	for (k = 0; k < r->nr_sides; k++)
 		if (finish(r, &r->sides[k], o))
 			return KMAG_EXIT_FAILED;
+	if (o->output) {
+		json = replay_json(r);
+		if (json_dump_file(json, o->output, JSON_INDENT(2))) {
+			say("cannot write %s: %m", o->output);
+			json_decref(json);
+			return KMAG_EXIT_FAILED;
+		}
+		json_decref(json);
+	}
 	if (!o->json)
 		replay_print(r);
-	else if (replay_json(r))
+	else if (json_print(replay_json(r)))
 		return KMAG_EXIT_FAILED;
 	verdict = replay_verdict(r);
 	if (!verdict)
@@ -453,6 +464,7 @@ enum {
 static const struct argp_option options[] = {
 	{ "backend", 'b', "NAME", 0, "kmag, slub or both (both)", 0 },
 	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
+	{ "output", 'o', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
 	{ "no-check", KEY_NO_CHECK, NULL, 0,
 	  "Do not fill objects and check their contents, for times and counts of the allocators alone",
 	  0 },
@@ -477,6 +489,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'j':
 		o->json = true;
+		return 0;
+	case 'o':
+		o->output = arg;
 		return 0;
 	case KEY_NO_CHECK:
 		o->no_check = true;

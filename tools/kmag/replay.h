@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "plan.h"
+#include "util.h"
 
 #define NR_SIDES	2
 
@@ -60,6 +61,6 @@ double replay_unused_percent(const struct replay *r);
 char *replay_verdict(const struct replay *r);
 
 void replay_print(const struct replay *r);
-enum kmag_exit replay_json(const struct replay *r);
+json_t *replay_json(const struct replay *r);
 
 #endif /* KMAG_REPLAY_H */

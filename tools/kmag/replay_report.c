@@ -106,7 +106,7 @@ static void print_head(const struct replay *r)
 	       r->check ? "checked" : "not checked");
 	printf("of the recording %.2f %% could not be used:\n", replay_unused_percent(r));
 	printf("  %12s frees of objects older than the recording\n", commas(u->older));
-	printf("  %12s bulk frees of what no recorded cache had made\n", commas(u->foreign));
+	printf("  %12s frees of no known cache and object (kfree_rcu)\n", commas(u->foreign));
 	printf("  %12s frees of objects whose allocation was not seen\n", commas(u->missed_alloc));
 	printf("  %12s operations of caches that cannot be made\n", commas(u->no_cache));
 	printf("  %12s events lost, %s bulk objects and %s allocations not recorded\n",
@@ -199,6 +199,50 @@ static void print_kmag(const struct side *s)
 	printf("  validated: %s errors\n", commas(s->validate_errors));
 }
 
+/* Caches in the table, by operations */
+#define TOP_CACHES	16
+
+static const struct replay *sort_by;
+
+static int by_ops(const void *a, const void *b)
+{
+	uint64_t x = sort_by->ops[*(const unsigned int *)a];
+	uint64_t y = sort_by->ops[*(const unsigned int *)b];
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void print_caches(const struct replay *r)
+{
+	unsigned int *order = xalloc(r->trace->nr_caches * sizeof(*order));
+	unsigned int i, k, nr = 0;
+
+	for (i = 1; i < r->trace->nr_caches; i++)
+		if (r->usable[i])
+			order[nr++] = i;
+	sort_by = r;
+	qsort(order, nr, sizeof(*order), by_ops);
+	printf("\nslabs                                            ");
+	for (k = 0; k < r->nr_sides; k++)
+		printf("  %9s held needed shrunk", r->sides[k].name);
+	printf("\n%-24s %6s %10s %6s\n", "busiest caches", "size", "operations", "live");
+	for (i = 0; i < nr && i < TOP_CACHES; i++) {
+		const struct trace_cache *c = &r->trace->caches[order[i]];
+
+		printf("%-24s %6u %10s %6llu", c->name, c->size, commas(r->ops[order[i]]),
+		       (unsigned long long)r->sides[0].end_by_cache[order[i]].live);
+		for (k = 0; k < r->nr_sides; k++) {
+			const struct held *end = &r->sides[k].end_by_cache[order[i]];
+
+			printf("  %14llu %6llu %6llu", (unsigned long long)end->slabs,
+			       (unsigned long long)end->slabs_needed,
+			       (unsigned long long)r->sides[k].shrunk_by_cache[order[i]].slabs);
+		}
+		putchar('\n');
+	}
+	free(order);
+}
+
 void replay_print(const struct replay *r)
 {
 	const struct side *kmag = find_side(r, KMAG_BACKEND_KMAG);
@@ -207,6 +251,7 @@ void replay_print(const struct replay *r)
 	print_sides(r);
 	if (kmag)
 		print_kmag(kmag);
+	print_caches(r);
 	fflush(stdout);
 }
 
@@ -295,17 +340,20 @@ static json_t *json_caches(const struct replay *r)
 				 "number", i, "size", c->size, "align", c->align,
 				 "constructor", !!(c->flags & TRACE_CF_CTOR),
 				 "operations", (json_int_t)r->ops[i], "replayed", r->usable[i]);
-		for (k = 0; k < r->nr_sides && r->usable[i]; k++)
-			json_object_set_new(json, r->sides[k].name,
+		for (k = 0; k < r->nr_sides && r->usable[i]; k++) {
+			const struct side *s = &r->sides[k];
+
+			json_object_set_new(json, s->name,
 					    json_pack("{s:o, s:o}",
-						      "end", json_held(&r->sides[k].end_by_cache[i]),
-						      "shrunk", json_held(&r->sides[k].shrunk_by_cache[i])));
+						      "end", json_held(&s->end_by_cache[i]), "shrunk",
+						      json_held(&s->shrunk_by_cache[i])));
+		}
 		json_array_append_new(array, json);
 	}
 	return array;
 }
 
-enum kmag_exit replay_json(const struct replay *r)
+json_t *replay_json(const struct replay *r)
 {
 	const struct side *kmag = find_side(r, KMAG_BACKEND_KMAG);
 	const struct side *slub = find_side(r, KMAG_BACKEND_KMEM);
@@ -335,7 +383,7 @@ enum kmag_exit replay_json(const struct replay *r)
 			    json_pack("{s:f, s:I, s:I, s:I, s:I, s:I}",
 				      "percent", replay_unused_percent(r),
 				      "older_frees", (json_int_t)u->older,
-				      "foreign_bulk_frees", (json_int_t)u->foreign,
+				      "foreign_frees", (json_int_t)u->foreign,
 				      "missed_allocations", (json_int_t)u->missed_alloc,
 				      "caches_not_made", (json_int_t)u->no_cache,
 				      "implied_frees", (json_int_t)r->plan->implied));
@@ -358,5 +406,5 @@ enum kmag_exit replay_json(const struct replay *r)
 	free(kernel);
 	free(command);
 	free(verdict);
-	return json_print(json);
+	return json;
 }

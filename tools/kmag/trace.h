@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+
+#include "util.h"
 
 #define TRACE_MAGIC		"kmagtrc"	/* with its NUL: 8 bytes */
 #define TRACE_VERSION		1
@@ -23,20 +24,20 @@
 #define TRACE_BLOCK_DONE	0x454e4f44	/* "DONE": totals, ends the file */
 
 /* A block's payload is never larger: a reader may refuse more. */
-#define TRACE_BLOCK_MAX		(1U << 24)
+#define TRACE_BLOCK_MAX		(16 * 1024 * 1024)
 
 /* Flags of a cache: the trace's own, as the kernel's differ by release */
-#define TRACE_CF_HWALIGN	(1U << 0)
-#define TRACE_CF_ACCOUNT	(1U << 1)
-#define TRACE_CF_RECLAIM	(1U << 2)
-#define TRACE_CF_RCU		(1U << 3)	/* SLAB_TYPESAFE_BY_RCU */
-#define TRACE_CF_CTOR		(1U << 4)
-#define TRACE_CF_KNOWN		(1U << 5)	/* name, size and so on were seen */
+#define TRACE_CF_HWALIGN	BIT(0)
+#define TRACE_CF_ACCOUNT	BIT(1)
+#define TRACE_CF_RECLAIM	BIT(2)
+#define TRACE_CF_RCU		BIT(3)	/* SLAB_TYPESAFE_BY_RCU */
+#define TRACE_CF_CTOR		BIT(4)
+#define TRACE_CF_KNOWN		BIT(5)	/* name, size and so on were seen */
 
 /* gfp bits that mean the same in all kernels from 6.1 on */
-#define TRACE_GFP_HIGH		(1U << 5)
-#define TRACE_GFP_ZERO		(1U << 8)
-#define TRACE_GFP_DIRECT	(1U << 10)
+#define TRACE_GFP_HIGH		BIT(5)
+#define TRACE_GFP_ZERO		BIT(8)
+#define TRACE_GFP_DIRECT	BIT(10)
 
 struct trace_cache {
 	char *name;

@@ -6,12 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util.h"
+
 /* First byte of a record; fields that follow are in this order */
-#define TAG_FREE	(1U << 0)
-#define TAG_MORE	(1U << 1)
-#define TAG_TIME	(1U << 2)	/* time since the CPU's last record */
-#define TAG_CACHE	(1U << 3)	/* another cache than the last record's */
-#define TAG_GFP		(1U << 4)	/* another gfp than the last allocation's */
+#define TAG_FREE	BIT(0)
+#define TAG_MORE	BIT(1)
+#define TAG_TIME	BIT(2)	/* time since the CPU's last record */
+#define TAG_CACHE	BIT(3)	/* another cache than the last record's */
+#define TAG_GFP		BIT(4)	/* another gfp than the last allocation's */
 #define TAG_UNKNOWN	(~0x1fU & 0xff)
 
 #define VARINT_MAX	10

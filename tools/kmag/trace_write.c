@@ -15,7 +15,7 @@
 #include "trace_code.h"
 #include "util.h"
 
-#define BLOCK_BYTES	(1U << 17)
+#define BLOCK_BYTES	(128 * 1024)
 #define RECORD_MAX	(1 + 4 * VARINT_MAX)
 
 struct cpu_block {

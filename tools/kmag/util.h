@@ -16,24 +16,27 @@ enum kmag_exit {
 	KMAG_EXIT_MISSING = 3,		/* not available here */
 };
 
+/* As the kernel names them */
+#define BIT(n) (1U << (n))
+#define __printf(a, b) __attribute__((format(printf, a, b)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Set by main() to the subcommand: how errors begin. */
 extern const char *kmag_command;
 
 /* One sentence to stderr, after "kmag <command>: ". */
-void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void say(const char *fmt, ...) __printf(1, 2);
 
 /* Memory that is there, or one sentence and exit 1. */
 void *xalloc(size_t size);
 void *xrealloc(void *p, size_t size);
-char *xprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *xprintf(const char *fmt, ...) __printf(1, 2);
 
 /*
  * Live progress on stderr: overwritten in place on a terminal, else a line
  * every few seconds. progress_end() leaves the last state standing.
  */
-void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void progress(const char *fmt, ...) __printf(1, 2);
 void progress_end(void);
 
 /* Prints @json to stdout and drops it. */

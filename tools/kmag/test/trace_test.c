@@ -14,7 +14,7 @@
 #include "../trace_code.h"
 #include "../util.h"
 
-#define NR_CPUS		3
+#define CPUS		3
 #define NR_RECS		20000
 
 static char path[] = "/tmp/kmag-trace-test.XXXXXX";
@@ -48,12 +48,12 @@ static int write_trace(size_t nr)
 		{ NULL, 0, 0, 0 },
 	};
 	struct trace_totals totals = { .lost = 7, .bulk_lost = 8, .unpaired = 9, .ns = 1ULL << 40 };
-	uint64_t time[NR_CPUS] = { 5, 1ULL << 50, 0 };
-	bool more[NR_CPUS] = {};
+	uint64_t time[CPUS] = { 5, 1ULL << 50, 0 };
+	bool more[CPUS] = {};
 	struct trace_writer *w;
 	size_t i;
 
-	w = trace_create(path, NR_CPUS, "kernel=test\ncommand=a = b\n");
+	w = trace_create(path, CPUS, "kernel=test\ncommand=a = b\n");
 	if (!w)
 		return -1;
 	for (i = 0; i < nr; i++) {
@@ -61,7 +61,7 @@ static int write_trace(size_t nr)
 		uint64_t x = random_step();
 
 		memset(r, 0, sizeof(*r));
-		r->cpu = x % NR_CPUS;
+		r->cpu = x % CPUS;
 		r->free = x >> 8 & 1;
 		r->cache = r->free ? x >> 16 & 3 : 1 + (x >> 16) % 3;
 		r->gfp = r->free ? 0 : x >> 24 & 0xff ? 0xdc0 : UINT32_MAX;
@@ -92,7 +92,7 @@ static const char *compare(const struct trace *t, size_t nr)
 
 	if (t->nr_recs != nr)
 		return "another number of records";
-	for (cpu = 0; cpu < NR_CPUS; cpu++) {
+	for (cpu = 0; cpu < CPUS; cpu++) {
 		for (i = 0, k = 0;; i++, k++) {
 			while (i < nr && written[i].cpu != cpu)
 				i++;
