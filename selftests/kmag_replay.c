@@ -412,11 +412,9 @@ TEST_F(replay, beside_ids)
 	EXPECT_EQ(kmag_destroy(self->fd, self->id, 0), 0);
 }
 
-static volatile sig_atomic_t alarms;
-
+/* Its only effect is that calls return. */
 static void on_alarm(int sig)
 {
-	alarms++;
 }
 
 /*
@@ -454,7 +452,6 @@ TEST_F_TIMEOUT(replay, interrupted, 300)
 		usec = ret ? usec + usec / 3 : usec - usec / 4;
 	}
 	ASSERT_EQ(ret, -EINTR);
-	EXPECT_GT(alarms, 0);
 	EXPECT_LT(req->allocs, pairs);
 	EXPECT_EQ(req->live, req->allocs - req->frees);
 	EXPECT_EQ(req->corrupt, 0);

@@ -142,7 +142,7 @@ static inline int kmag_snap_has(int fd, const char *name)
 
 	if (!head)
 		return -1;
-	has = kmag_snap_find(head, name) != NULL;
+	has = !!kmag_snap_find(head, name);
 	free(head);
 	return has;
 }
@@ -158,9 +158,31 @@ static inline int kmag_slabinfo_has(const char *part)
 		return -1;
 	while (!has && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, " ")] = 0;
-		has = strstr(line, part) != NULL;
+		has = !!strstr(line, part);
 	}
 	fclose(file);
+	return has;
+}
+
+/* Does each kmem_cache have its own name? From 6.5 on, or when told at boot. */
+static inline int kmag_kmem_has_names(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/osrelease", "r");
+	int major = 0, minor = 0, has;
+	char line[4096];
+
+	if (!file)
+		return 0;
+	has = fscanf(file, "%d.%d", &major, &minor) == 2 &&
+	      (major > 6 || (major == 6 && minor >= 5));
+	fclose(file);
+	if (has)
+		return 1;
+	file = fopen("/proc/cmdline", "r");
+	has = file && fgets(line, sizeof(line), file) &&
+	      strstr(line, "slab_nomerge");
+	if (file)
+		fclose(file);
 	return has;
 }
 

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kmag_corrupt - change a byte of an object that somebody else holds.
+ *
+ * kmag_dev checks what its objects contain; this shows that it would notice.
+ * It follows the returns of one allocation function to one module, in tasks of
+ * one name, and remembers the last object:
+ *
+ *	insmod kmag_corrupt.ko symbol=kmag_cache_alloc
+ *	echo -n NAME >/sys/module/kmag_corrupt/parameters/comm
+ *	cat /sys/module/kmag_corrupt/parameters/captured
+ *	echo OFFSET >/sys/module/kmag_corrupt/parameters/flip
+ */
+#include <linux/kallsyms.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+
+static char *symbol = "kmag_cache_alloc";
+module_param(symbol, charp, 0444);
+MODULE_PARM_DESC(symbol, "function whose return value is an object");
+
+static char *caller = "kmag_dev";
+module_param(caller, charp, 0444);
+MODULE_PARM_DESC(caller, "module that it is returned to");
+
+static DEFINE_RAW_SPINLOCK(lock);	/* the following three */
+static char comm[TASK_COMM_LEN];
+static unsigned int captured;
+static u8 *last;
+
+module_param(captured, uint, 0444);
+MODULE_PARM_DESC(captured, "objects seen since comm was written");
+
+static int comm_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned long flags;
+
+	if (strlen(val) >= sizeof(comm))
+		return -EINVAL;
+	raw_spin_lock_irqsave(&lock, flags);
+	strscpy(comm, val, sizeof(comm));
+	captured = 0;
+	last = NULL;
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static const struct kernel_param_ops comm_ops = { .set = comm_set };
+module_param_cb(comm, &comm_ops, NULL, 0200);
+MODULE_PARM_DESC(comm, "how names of tasks to follow begin; empty: none");
+
+static int flip_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int offset;
+	unsigned long flags;
+	int ret;
+
+	ret = kstrtouint(val, 0, &offset);
+	if (ret)
+		return ret;
+	raw_spin_lock_irqsave(&lock, flags);
+	if (last)
+		last[offset] ^= 0x40;
+	else
+		ret = -ENOENT;
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return ret;
+}
+
+static const struct kernel_param_ops flip_ops = { .set = flip_set };
+module_param_cb(flip, &flip_ops, NULL, 0200);
+MODULE_PARM_DESC(flip, "offset of a byte to change in the last object");
+
+/* Not to be followed: no return probe. */
+static int on_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	return !comm[0] || strncmp(current->comm, comm, strlen(comm));
+}
+
+/* Tasks allocate other things as well: page tables, tree nodes. */
+static bool is_ours(struct kretprobe_instance *ri)
+{
+	char name[KSYM_SYMBOL_LEN];
+	char *module;
+
+	sprint_symbol(name, get_kretprobe_retaddr(ri));
+	module = strchr(name, '[');
+	return module && !strncmp(module + 1, caller, strlen(caller));
+}
+
+static int on_return(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	void *obj = (void *)regs_return_value(regs);
+	unsigned long flags;
+
+	if (!is_ours(ri))
+		return 0;
+	raw_spin_lock_irqsave(&lock, flags);
+	if (comm[0] && obj) {
+		captured++;
+		last = obj;
+	}
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static struct kretprobe probe = {
+	.entry_handler	= on_entry,
+	.handler	= on_return,
+	.maxactive	= 64,
+};
+
+static int __init kmag_corrupt_init(void)
+{
+	probe.kp.symbol_name = symbol;
+	return register_kretprobe(&probe);
+}
+
+static void __exit kmag_corrupt_exit(void)
+{
+	unregister_kretprobe(&probe);
+	if (probe.nmissed)
+		pr_warn("%d calls were missed\n", probe.nmissed);
+}
+
+module_init(kmag_corrupt_init);
+module_exit(kmag_corrupt_exit);
+
+MODULE_DESCRIPTION("kmag: change a byte of an object that somebody else holds");
+MODULE_LICENSE("GPL");
