@@ -16,6 +16,7 @@
 #ifndef _KMAG_KMAG_H
 #define _KMAG_KMAG_H
 
+#include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/numa.h>
 #include <linux/types.h>
@@ -28,10 +29,10 @@ struct kmag_snap_cache;
 #define KMAG_MAX_SIZE	(256 * 1024)
 
 /* Flags of kmag_cache_create(). */
-#define KMAG_HWCACHE_ALIGN	(1U << 0)	/* objects start on a cache line */
-#define KMAG_ACCOUNT		(1U << 1)	/* charge pages to the task that caused them */
-#define KMAG_RECLAIM_ACCOUNT	(1U << 2)	/* pages count as reclaimable */
-#define KMAG_PANIC		(1U << 3)	/* panic if the cache cannot be made */
+#define KMAG_HWCACHE_ALIGN	BIT(0)	/* objects start on a cache line */
+#define KMAG_ACCOUNT		BIT(1)	/* charge pages to the task that caused them */
+#define KMAG_RECLAIM_ACCOUNT	BIT(2)	/* pages count as reclaimable */
+#define KMAG_PANIC		BIT(3)	/* panic if the cache cannot be made */
 
 /*
  * What kmag_inline.h was compiled against. kmag.ko refuses a client built with

@@ -98,9 +98,9 @@ static inline bool kmag_debug_free(struct kmag_cache *cache, void *obj)
 #define kmag_claim(pcp)		__this_cpu_write((pcp)->busy, 1)
 #define kmag_release(pcp)	__this_cpu_write((pcp)->busy, 0)
 #else
-#define kmag_claimed(pcp)	false
-#define kmag_claim(pcp)		do { } while (0)
-#define kmag_release(pcp)	do { } while (0)
+#define kmag_claimed(pcp)	((void)(pcp), false)
+#define kmag_claim(pcp)		((void)(pcp))
+#define kmag_release(pcp)	((void)(pcp))
 #endif
 
 /* Pop from this CPU's loaded magazine; NULL when anything is unusual. */

@@ -219,35 +219,60 @@ struct kmag_snap_head {
 
 /**
  * enum kmag_stat - events of a cache, counted for ever
+ * @KMAG_ALLOC_MAG: from a magazine of this CPU
+ * @KMAG_ALLOC_DEPOT: after an exchange with the depot
+ * @KMAG_ALLOC_SLAB: after taking objects from slabs
+ * @KMAG_ALLOC_PAGE: after a new slab was made
+ * @KMAG_ALLOC_FAIL: returned NULL
+ * @KMAG_FREE_MAG: to a magazine of this CPU
+ * @KMAG_FREE_DEPOT: after an exchange with the depot
+ * @KMAG_FREE_SLAB: after giving objects to slabs
+ * @KMAG_FREE_PAGE: a slab went back to the page allocator
+ * @KMAG_FREE_BAD: reported and refused
+ * @KMAG_SWAP: loaded and previous swapped
+ * @KMAG_DEPOT_VISIT: exchanges tried with the depot
+ * @KMAG_DEPOT_CONTENDED: the depot lock was held by another CPU
+ * @KMAG_DEPOT_NO_EMPTY: no empty magazine to be had
+ * @KMAG_REFILL: runs taken from slabs
+ * @KMAG_REFILL_OBJS: their objects
+ * @KMAG_FLUSH: runs given back to slabs
+ * @KMAG_FLUSH_OBJS: their objects
+ * @KMAG_BUSY: an interrupt found its CPU's magazines in use
+ * @KMAG_FENCE: a CPU met a closed gate
+ * @KMAG_SLAB_NEW: slabs made
+ * @KMAG_SLAB_FREED: slabs given back to the page allocator
+ * @KMAG_SLAB_FALLBACK: made with the smallest order, under pressure
+ * @KMAG_PARKED: frees in NMI put aside
+ * @KMAG_NR_STATS: their number
  *
  * An allocation or a free is counted once, by the lowest layer it had to
  * touch: MAG, DEPOT, SLAB or PAGE; their sum is the number of operations.
  */
 enum kmag_stat {
-	KMAG_ALLOC_MAG,		/* from a magazine of this CPU */
-	KMAG_ALLOC_DEPOT,	/* after an exchange with the depot */
-	KMAG_ALLOC_SLAB,	/* after taking objects from slabs */
-	KMAG_ALLOC_PAGE,	/* after a new slab was made */
+	KMAG_ALLOC_MAG,
+	KMAG_ALLOC_DEPOT,
+	KMAG_ALLOC_SLAB,
+	KMAG_ALLOC_PAGE,
 	KMAG_ALLOC_FAIL,
 	KMAG_FREE_MAG,
 	KMAG_FREE_DEPOT,
 	KMAG_FREE_SLAB,
-	KMAG_FREE_PAGE,		/* a slab went back to the page allocator */
-	KMAG_FREE_BAD,		/* reported and refused */
-	KMAG_SWAP,		/* loaded and previous swapped */
-	KMAG_DEPOT_VISIT,	/* exchanges tried with the depot */
-	KMAG_DEPOT_CONTENDED,	/* the depot lock was held by another CPU */
-	KMAG_DEPOT_NO_EMPTY,	/* no empty magazine to be had */
-	KMAG_REFILL,		/* runs taken from slabs */
+	KMAG_FREE_PAGE,
+	KMAG_FREE_BAD,
+	KMAG_SWAP,
+	KMAG_DEPOT_VISIT,
+	KMAG_DEPOT_CONTENDED,
+	KMAG_DEPOT_NO_EMPTY,
+	KMAG_REFILL,
 	KMAG_REFILL_OBJS,
-	KMAG_FLUSH,		/* runs given back to slabs */
+	KMAG_FLUSH,
 	KMAG_FLUSH_OBJS,
-	KMAG_BUSY,		/* an interrupt found its CPU's magazines in use */
-	KMAG_FENCE,		/* a CPU met a closed gate */
+	KMAG_BUSY,
+	KMAG_FENCE,
 	KMAG_SLAB_NEW,
 	KMAG_SLAB_FREED,
-	KMAG_SLAB_FALLBACK,	/* made with the smallest order, under pressure */
-	KMAG_PARKED,		/* frees in NMI put aside */
+	KMAG_SLAB_FALLBACK,
+	KMAG_PARKED,
 	KMAG_NR_STATS
 };
 

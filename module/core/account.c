@@ -30,7 +30,7 @@ unsigned long kmag_sum(const struct kmag_cache *cache, enum kmag_stat stat)
 		sum += READ_ONCE(per_cpu_ptr(cache->cpu, nr)->stats[stat]);
 	return sum;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_sum);
+EXPORT_SYMBOL_IF_KUNIT(kmag_sum);
 
 static void snap_cpu(struct kmag_snap_cache *snap, struct kmag_snap_cpu *out,
 		     struct kmag_cpu *cpu, unsigned int nr)

@@ -13,8 +13,8 @@
 #include "magazine.h"
 #include "slab.h"
 
-DEFINE_STATIC_KEY_FALSE(kmag_free_is_odd);
-EXPORT_SYMBOL_GPL(kmag_free_is_odd);	/* read inline */
+struct static_key_false kmag_free_is_odd = STATIC_KEY_FALSE_INIT;
+EXPORT_SYMBOL_GPL(kmag_free_is_odd);
 
 notrace void *kmag_cache_alloc(struct kmag_cache *cache, gfp_t gfp)
 {

@@ -11,7 +11,7 @@
 #include <linux/topology.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#if KERNEL_VERSION(6, 1, 0) > LINUX_VERSION_CODE
 #error "kmag needs Linux 6.1 or newer"
 #endif
 
@@ -19,11 +19,10 @@
 #if IS_ENABLED(CONFIG_KUNIT)
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
-#define KMAG_EXPORT_FOR_KUNIT(symbol)	EXPORT_SYMBOL_IF_KUNIT(symbol)
 #define KMAG_KUNIT_STUB(fn, ...)	KUNIT_STATIC_STUB_REDIRECT(fn, ##__VA_ARGS__)
 #else
-#define KMAG_EXPORT_FOR_KUNIT(symbol)
-#define KMAG_KUNIT_STUB(fn, ...)	do { } while (0)
+#define EXPORT_SYMBOL_IF_KUNIT(symbol)	static_assert(true, #symbol)
+#define KMAG_KUNIT_STUB(fn, ...)	((void)(fn))
 #endif
 
 /* numa_mem_id() reads a per-CPU variable that modules do not get. */
@@ -39,7 +38,7 @@ static inline int kmag_this_node(void)
 /* Pages freed by a shrinker are no LRU pages: vmscan has to be told. */
 static inline void kmag_account_reclaimed(unsigned long pages)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#if KERNEL_VERSION(6, 4, 0) <= LINUX_VERSION_CODE
 	mm_account_reclaimed_pages(pages);
 #else
 	if (current->reclaim_state)
@@ -49,7 +48,7 @@ static inline void kmag_account_reclaimed(unsigned long pages)
 
 /* 6.7 made shrinkers dynamic. */
 struct kmag_shrinker {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#if KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE
 	struct shrinker *shrinker;
 #else
 	struct shrinker shrinker;
@@ -63,7 +62,7 @@ static inline int kmag_shrinker_register(struct kmag_shrinker *ks,
 					 const char *name, kmag_shrink_fn count,
 					 kmag_shrink_fn scan)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#if KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE
 	ks->shrinker = shrinker_alloc(0, "%s", name);
 	if (!ks->shrinker)
 		return -ENOMEM;
@@ -82,7 +81,7 @@ static inline int kmag_shrinker_register(struct kmag_shrinker *ks,
 
 static inline void kmag_shrinker_unregister(struct kmag_shrinker *ks)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#if KERNEL_VERSION(6, 7, 0) <= LINUX_VERSION_CODE
 	shrinker_free(ks->shrinker);
 #else
 	unregister_shrinker(&ks->shrinker);

@@ -98,9 +98,9 @@ void *kmag_debug_alloc(struct kmag_cache *cache, void *obj, gfp_t gfp)
 EXPORT_SYMBOL_GPL(kmag_debug_alloc);
 
 /*
- * An object comes back; false if that is all there is to do. The shadow is written for an address that is valid but
- * may be wrong in every other way: only where a slab of this cache has an
- * object there; the slab layer reports the rest.
+ * An object comes back; false if that is all there is to do. The address may
+ * be wrong in every way, so the shadow is written only where a slab of this
+ * cache has an object; the slab layer reports the rest.
  */
 bool kmag_debug_free(struct kmag_cache *cache, void *obj)
 {

@@ -24,6 +24,11 @@ static void head(struct seq_file *m, const char *file, const char *columns)
 	seq_printf(m, "kmag %s - version: 1\n# %s\n", file, columns);
 }
 
+/* Columns of caches, which are many. */
+#define KMAG_COLS_SHAPE	"name id objsize stride slab_slots slab_pages"
+#define KMAG_COLS_SLABS	"slabs full partial empty"
+#define KMAG_COLS_OBJS	"slots live cpu depot slab_free transit skew flags"
+
 /* Print a snapshot of the file's cache with @print. */
 static int show_snapshot(struct seq_file *m,
 			 void (*print)(struct seq_file *m,
@@ -39,8 +44,8 @@ static int show_snapshot(struct seq_file *m,
 }
 
 /* The same for every cache. */
-static int for_each_snapshot(void (*fn)(void *arg, struct kmag_snap_cache *snap),
-			     void *arg)
+static int visit_snapshots(void (*fn)(void *arg, struct kmag_snap_cache *snap),
+			   void *arg)
 {
 	struct kmag_snap_cache *snap;
 	unsigned int id = 0;
@@ -89,8 +94,9 @@ static void caches_row(void *arg, struct kmag_snap_cache *s)
 
 static int caches_show(struct seq_file *m, void *unused)
 {
-	head(m, "caches", "name id objsize stride slab_slots slab_pages slabs full partial empty slots live cpu depot slab_free transit skew flags");
-	return for_each_snapshot(caches_row, m);
+	head(m, "caches",
+	     KMAG_COLS_SHAPE " " KMAG_COLS_SLABS " " KMAG_COLS_OBJS);
+	return visit_snapshots(caches_row, m);
 }
 DEFINE_SHOW_ATTRIBUTE(caches);
 
@@ -123,7 +129,7 @@ static int summary_show(struct seq_file *m, void *unused)
 {
 	struct summary sum = {};
 	unsigned long table = kmag_table_bytes();
-	int ret = for_each_snapshot(summary_add, &sum);
+	int ret = visit_snapshots(summary_add, &sum);
 
 	if (ret)
 		return ret;
@@ -213,7 +219,8 @@ static void cpus_print(struct seq_file *m, struct kmag_snap_cache *s)
 	struct kmag_snap_cpu *cpu = kmag_snapshot_cpus(s);
 	unsigned int i;
 
-	head(m, "cpus", "cpu online loaded loaded_cap previous previous_cap closed alloc_mag free_mag");
+	head(m, "cpus",
+	     "cpu online loaded loaded_cap previous previous_cap closed alloc_mag free_mag");
 	for (i = 0; i < s->nr_cpus; i++, cpu++)
 		seq_printf(m, "%u %u %u %u %u %u %u %llu %llu\n", cpu->cpu,
 			   cpu->online, cpu->loaded, cpu->loaded_cap,

@@ -17,13 +17,13 @@ void kmag_depot_init(struct kmag_depot *depot, unsigned int full_max)
 	raw_spin_lock_init(&depot->lock);
 	depot->full_max = full_max;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_init);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_init);
 
 size_t kmag_magazine_bytes(const struct kmag_magazine *mag)
 {
 	return struct_size(mag, objs, mag->cap);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_magazine_bytes);
+EXPORT_SYMBOL_IF_KUNIT(kmag_magazine_bytes);
 
 /* The one place where magazines come from. Suites make it fail. */
 struct kmag_magazine *kmag_magazine_alloc(unsigned int cap, gfp_t gfp, int nid)
@@ -44,13 +44,13 @@ struct kmag_magazine *kmag_magazine_alloc(unsigned int cap, gfp_t gfp, int nid)
 	mag->cap = cap;
 	return mag;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_magazine_alloc);
+EXPORT_SYMBOL_IF_KUNIT(kmag_magazine_alloc);
 
 void kmag_magazine_free(struct kmag_magazine *mag)
 {
 	kfree(mag);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_magazine_free);
+EXPORT_SYMBOL_IF_KUNIT(kmag_magazine_free);
 
 static void depot_lock(struct kmag_cache *cache, struct kmag_depot *depot)
 	__acquires(&depot->lock)
@@ -125,7 +125,7 @@ struct kmag_magazine *kmag_depot_get_full(struct kmag_cache *cache,
 	local_irq_restore(flags);
 	return mag;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_get_full);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_get_full);
 
 struct kmag_magazine *kmag_depot_get_empty(struct kmag_cache *cache,
 					   struct kmag_depot *depot,
@@ -150,7 +150,7 @@ struct kmag_magazine *kmag_depot_get_empty(struct kmag_cache *cache,
 		kmag_count(cache, KMAG_DEPOT_NO_EMPTY);
 	return mag;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_get_empty);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_get_empty);
 
 struct kmag_magazine *kmag_depot_pop_full(struct kmag_cache *cache,
 					  struct kmag_depot *depot)
@@ -165,7 +165,7 @@ struct kmag_magazine *kmag_depot_pop_full(struct kmag_cache *cache,
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 	return mag;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_pop_full);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_pop_full);
 
 void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag)
 {
@@ -175,7 +175,7 @@ void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag)
 	push_empty(depot, mag);
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_push_empty);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_push_empty);
 
 void kmag_depot_stock(struct kmag_cache *cache, int nid)
 {
@@ -196,7 +196,7 @@ void kmag_depot_stock(struct kmag_cache *cache, int nid)
 		kmag_depot_push_empty(depot, mag);
 	}
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_stock);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_stock);
 
 void kmag_depot_purge(struct kmag_depot *depot, unsigned int keep)
 {
@@ -212,4 +212,4 @@ void kmag_depot_purge(struct kmag_depot *depot, unsigned int keep)
 		kmag_magazine_free(mag);
 	}
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_depot_purge);
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_purge);

@@ -58,4 +58,4 @@ void kmag_fence(struct kmag_cache *cache)
 	for_each_possible_cpu(nr)
 		gate_drain(cache, per_cpu_ptr(cache->cpu, nr));
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_fence);
+EXPORT_SYMBOL_IF_KUNIT(kmag_fence);

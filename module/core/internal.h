@@ -219,7 +219,7 @@ struct kmag_cache {
 	bool dead;
 	char name[KMAG_NAME_LEN];
 	struct list_head list;
-	struct mutex fence_lock;
+	struct mutex fence_lock;	/* one fence at a time */
 	atomic_long_t transit;
 	atomic_long_t parked;
 	struct dentry *debugfs;

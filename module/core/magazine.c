@@ -108,7 +108,7 @@ void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
 	raw_spin_unlock_irqrestore(&cpu->lock, flags);
 	kmag_slab_free_list(&dead);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_cpu_dead);
+EXPORT_SYMBOL_IF_KUNIT(kmag_cpu_dead);
 
 /*
  * Claim this CPU's magazines for a slow path. Interrupts are off, so the only

@@ -69,7 +69,7 @@ void kmag_park_flush(void)
 	for_each_possible_cpu(cpu)
 		irq_work_sync(&per_cpu_ptr(parks, cpu)->work);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_park_flush);
+EXPORT_SYMBOL_IF_KUNIT(kmag_park_flush);
 
 int kmag_park_init(void)
 {

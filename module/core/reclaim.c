@@ -68,7 +68,7 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 	mutex_unlock(&cache->fence_lock);
 	return freed;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_drain);
+EXPORT_SYMBOL_IF_KUNIT(kmag_drain);
 
 int kmag_cache_shrink(struct kmag_cache *cache)
 {

@@ -5,6 +5,7 @@
  */
 #include "registry.h"
 
+/* Protects the list, and the caches on it from going away. */
 DEFINE_MUTEX(kmag_caches_lock);
 LIST_HEAD(kmag_caches);
 

@@ -76,7 +76,7 @@ void kmag_slab_layout(struct kmag_cache *cache)
 	cache->order = choose_order(cache);
 	cache->slab_slots = slots_in(cache, cache->order);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_layout);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_layout);
 
 void kmag_node_init(struct kmag_node *node)
 {
@@ -87,19 +87,10 @@ void kmag_node_init(struct kmag_node *node)
 		INIT_LIST_HEAD(&node->slabs[i]);
 }
 
-static u8 slab_class(const struct kmag_slab *slab)
-{
-	if (!slab->inuse)
-		return KMAG_EMPTY;
-	if (slab->inuse == slab->slots)
-		return KMAG_FULL;
-	return 1 + (slab->inuse * slab->class_mul >> 16);
-}
-
 /* Put @slab on the list that its state asks for. */
 static void slab_relist(struct kmag_node *node, struct kmag_slab *slab)
 {
-	u8 class = slab_class(slab);
+	u8 class = kmag_slab_class(slab->slots, slab->inuse);
 
 	lockdep_assert_held(&node->lock);
 	if (class == slab->class)
@@ -154,7 +145,7 @@ struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order)
 
 	return alloc_pages_node(nid, gfp | __GFP_COMP, order);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_pages_alloc);
+EXPORT_SYMBOL_IF_KUNIT(kmag_pages_alloc);
 
 static struct page *slab_pages(struct kmag_cache *cache, gfp_t gfp, int nid,
 			       unsigned int *order)
@@ -225,7 +216,6 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	slab->page = page;
 	slab->base = page_address(page);
 	slab->slots = slots;
-	slab->class_mul = (8 << 16) / slots;
 	slab->nid = page_to_nid(page);
 	slab->class = KMAG_EMPTY;
 	slab->order = order;
@@ -271,7 +261,7 @@ unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 	}
 	return made;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_grow);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_grow);
 
 /* Take up to @nr objects of @slab; the lowest address ends up last. */
 static unsigned int slab_take(struct kmag_slab *slab, void **objs,
@@ -329,7 +319,7 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 	}
 	return got;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_take);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_take);
 
 struct kmag_slab *kmag_slab_of(const void *addr)
 {
@@ -342,7 +332,7 @@ struct kmag_slab *kmag_slab_of(const void *addr)
 	slab = kmag_table_get(page_private(page));
 	return slab && slab->page == page ? slab : NULL;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_of);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_of);
 
 int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 {
@@ -353,7 +343,7 @@ int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 		return -1;
 	return slot;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_slot);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_slot);
 
 /*
  * Give back those of @objs that are in @slab, from the first on, until one is
@@ -437,7 +427,7 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 	kmag_count(cache, KMAG_FLUSH);
 	kmag_count_by(cache, KMAG_FLUSH_OBJS, nr);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_give);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_give);
 
 unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 			     unsigned long keep, struct list_head *dead)
@@ -461,7 +451,7 @@ unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 	} while (reaped != before);
 	return reaped;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_reap);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_reap);
 
 struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
 {
@@ -475,7 +465,7 @@ struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
 	}
 	return NULL;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_next);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_next);
 
 static void slab_free_rcu(struct rcu_head *rcu)
 {
@@ -500,4 +490,4 @@ unsigned long kmag_slab_free_list(struct list_head *dead)
 	}
 	return pages;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_slab_free_list);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_free_list);

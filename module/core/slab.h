@@ -30,7 +30,6 @@
  * @page: head page
  * @base: address of slot 0
  * @index: in the table
- * @class_mul: 8 / @slots in 16.16 fixed point
  * @slots: objects it has room for
  * @inuse: objects away
  * @nid: memory node
@@ -47,7 +46,6 @@ struct kmag_slab {
 	struct page *page;
 	void *base;
 	u32 index;
-	u32 class_mul;
 	u16 slots;
 	u16 inuse;
 	u16 nid;
@@ -165,6 +163,22 @@ int kmag_slab_slot(const struct kmag_slab *slab, const void *obj);
  * Return: a slab, or NULL at the end.
  */
 struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index);
+
+/**
+ * kmag_slab_class - the fullness class of a slab
+ * @slots: objects it has room for
+ * @inuse: objects away
+ *
+ * Return: KMAG_EMPTY, 1 to 8 by eighths, or KMAG_FULL.
+ */
+static inline u8 kmag_slab_class(u32 slots, u32 inuse)
+{
+	if (!inuse)
+		return KMAG_EMPTY;
+	if (inuse == slots)
+		return KMAG_FULL;
+	return 1 + inuse * 8 / slots;
+}
 
 static inline size_t kmag_slab_bytes(const struct kmag_slab *slab)
 {

@@ -13,7 +13,7 @@
 #include "table.h"
 
 #define CHUNK_SHIFT	(PAGE_SHIFT - 3)
-#define CHUNK_ENTRIES	(1U << CHUNK_SHIFT)
+#define CHUNK_ENTRIES	((u32)BIT(CHUNK_SHIFT))
 #define CHUNK_MASK	(CHUNK_ENTRIES - 1)
 
 /* Descriptors are word-aligned: bit 0 tells a free entry. */
@@ -52,7 +52,7 @@ struct kmag_slab *kmag_table_get(unsigned long index)
 	entry = READ_ONCE(*entry_of(array, index));
 	return entry & ENTRY_FREE ? NULL : (struct kmag_slab *)entry;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_table_get);
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_get);
 
 /* Put @chunk's entries on the free list; index 0 means none and stays out. */
 static void add_chunk(struct chunk_array *array, struct chunk *chunk)
@@ -155,7 +155,7 @@ u32 kmag_table_add(struct kmag_slab *slab, gfp_t gfp)
 			return index;
 	}
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_table_add);
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_add);
 
 void kmag_table_del(u32 index)
 {
@@ -169,20 +169,20 @@ void kmag_table_del(u32 index)
 	free_index = index;
 	raw_spin_unlock_irqrestore(&table_lock, flags);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_table_del);
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_del);
 
 u32 kmag_table_end(void)
 {
 	return READ_ONCE(nr_chunks) << CHUNK_SHIFT;
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_table_end);
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_end);
 
 unsigned long kmag_table_bytes(void)
 {
 	/* The array of chunks is less than 1/500 of this and left out. */
 	return READ_ONCE(nr_chunks) * sizeof(struct chunk);
 }
-KMAG_EXPORT_FOR_KUNIT(kmag_table_bytes);
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_bytes);
 
 void kmag_table_exit(void)
 {

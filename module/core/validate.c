@@ -35,12 +35,19 @@ struct validation {
 	unsigned long away;	/* bits set in bitmaps */
 };
 
-#define found(v, fmt, ...)						\
-do {									\
-	if ((v)->errors++ < KMAG_ERRORS_SHOWN)				\
-		pr_err("cache %s-%u: validate: " fmt "\n",		\
-		       (v)->cache->name, (v)->cache->id, ##__VA_ARGS__);\
-} while (0)
+static __printf(2, 3) void found(struct validation *v, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	if (v->errors++ >= KMAG_ERRORS_SHOWN)
+		return;
+	va_start(args, fmt);
+	vaf.va = &args;
+	pr_err("cache %s-%u: validate: %pV\n", v->cache->name, v->cache->id,
+	       &vaf);
+	va_end(args);
+}
 
 static void collect(struct validation *v, void **objs, size_t nr)
 {
@@ -129,8 +136,7 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 	if (away != slab->inuse)
 		found(v, "slab %u: %u objects away, %u counted", slab->index,
 		      away, slab->inuse);
-	if ((slab->class == KMAG_EMPTY) != !away ||
-	    (slab->class == KMAG_FULL) != (away == slab->slots))
+	if (slab->class != kmag_slab_class(slab->slots, away))
 		found(v, "slab %u: %u of %u away, in class %u", slab->index,
 		      away, slab->slots, slab->class);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -172,7 +178,7 @@ static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
 		found(v, "%zu objects in magazines, %llu counted",
 		      v->nr_cached, snap->cpu_objs + snap->depot_objs);
 	if (v->away != snap->live + cached)
-		found(v, "%lu objects away from slabs, %lu cached: %lld with owners, %llu by operations",
+		found(v, "%lu objects away, %lu cached: %lld live, %llu by operations",
 		      v->away, cached, (s64)v->away - (s64)cached, snap->live);
 }
 
