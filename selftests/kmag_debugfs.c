@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The formats of /sys/kernel/debug/kmag, and that figures add up: in a file,
+ * between files, and with the device's snapshot.
+ */
+#include <dirent.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "kmag_test.h"
+#include "kselftest_harness.h"
+
+#define ROOT "/sys/kernel/debug/kmag"
+#define MAX_COLUMNS 32
+#define MAX_TEXT (1024U * 1024)
+
+/* A file, read whole and cut into lines. */
+struct table {
+	char text[MAX_TEXT];
+	char *columns[MAX_COLUMNS];
+	int nr_columns;
+	char *rows[16384];
+	int nr_rows;
+};
+
+static struct table table;
+static char why[512];
+
+static int split(char *line, char **fields, int max)
+{
+	int nr = 0;
+
+	/* One space between two columns, none elsewhere. */
+	while (nr < max) {
+		fields[nr++] = line;
+		line = strchr(line, ' ');
+		if (!line)
+			return nr;
+		*line++ = 0;
+	}
+	return -1;
+}
+
+/* NULL, or what is wrong with the file's format. */
+static const char *read_table(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char first[128], *line, *next;
+	int fd = open(path, O_RDONLY);
+	ssize_t len, got;
+
+	table.nr_rows = 0;
+	if (fd < 0)
+		return "cannot be opened";
+	for (len = 0; len < MAX_TEXT - 1; len += got) {
+		got = read(fd, table.text + len, MAX_TEXT - 1 - len);
+		if (got < 0) {
+			close(fd);
+			return "cannot be read";
+		}
+		if (!got)
+			break;
+	}
+	close(fd);
+	if (len == MAX_TEXT - 1)
+		return "is too long for this test";
+	if (!len || table.text[len - 1] != '\n')
+		return "does not end with a line feed";
+	table.text[len] = 0;
+	if (strlen(table.text) != (size_t)len)
+		return "has a zero byte";
+
+	snprintf(first, sizeof(first), "kmag %s - version: 1\n", name);
+	if (strncmp(table.text, first, strlen(first)))
+		return "has another first line";
+	line = table.text + strlen(first);
+	if (strncmp(line, "# ", 2))
+		return "has no header";
+	for (line += 2; line && *line; line = next) {
+		next = strchr(line, '\n');
+		*next++ = 0;
+		if (line == table.text + strlen(first) + 2) {
+			table.nr_columns = split(line, table.columns,
+						 MAX_COLUMNS);
+			if (table.nr_columns < 2)
+				return "has a strange header";
+		} else if (table.nr_rows < 16384) {
+			table.rows[table.nr_rows++] = line;
+		} else {
+			return "has too many rows for this test";
+		}
+	}
+	return NULL;
+}
+
+static int column(const char *name)
+{
+	int i;
+
+	for (i = 0; i < table.nr_columns; i++)
+		if (!strcmp(table.columns[i], name))
+			return i;
+	snprintf(why, sizeof(why), "no column %s", name);
+	return MAX_COLUMNS;
+}
+
+/* The row's fields; a text with spaces may be the last. */
+static int fields_of(int row, char **fields)
+{
+	char *copy = strdup(table.rows[row]);	/* a test is short-lived */
+	int i;
+
+	for (i = 0; i < table.nr_columns; i++) {
+		fields[i] = copy;
+		if (i == table.nr_columns - 1)
+			break;
+		copy = strchr(copy, ' ');
+		if (!copy)
+			return i + 1;
+		*copy++ = 0;
+	}
+	return i + 1;
+}
+
+static long long number(const char *text)
+{
+	char *end;
+	long long value = strtoll(text, &end, 10);
+
+	if (end == text || *end)
+		snprintf(why, sizeof(why), "%s is no number", text);
+	return value;
+}
+
+/* The value of a key, in a file of keys and values. */
+static const char *value(const char *key)
+{
+	size_t len = strlen(key);
+	int i;
+
+	for (i = 0; i < table.nr_rows; i++)
+		if (!strncmp(table.rows[i], key, len) &&
+		    table.rows[i][len] == ' ')
+			return table.rows[i] + len + 1;
+	snprintf(why, sizeof(why), "no key %s", key);
+	return "";
+}
+
+FIXTURE(debugfs)
+{
+	int fd;
+	__u32 id;
+	struct kmag_ioc_create req;
+	char dir[128];
+	struct kmag_snap_head *head;
+	const struct kmag_snap_cache *snap;
+	__u32 objs[3000];
+};
+
+/* A cache with full, partial and empty slabs, and something in magazines. */
+FIXTURE_SETUP(debugfs)
+{
+	__u32 nr, i, one;
+
+	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->fd, 0);
+	self->req.size = sizeof(self->req);
+	self->req.object_size = 200;
+	self->req.cache_flags = KMAG_CF_CTOR | KMAG_CF_HWALIGN;
+	snprintf(self->req.name, sizeof(self->req.name), "views.%d", getpid());
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_CREATE, &self->req), 0);
+	self->id = self->req.id;
+	snprintf(self->dir, sizeof(self->dir), ROOT "/%s", self->req.real_name);
+
+	nr = 3000;
+	ASSERT_EQ(kmag_alloc(self->fd, self->id, 0, 0, &nr, self->objs), 0);
+	for (i = 0; i < 3000; i++) {
+		if (i < 1000 || i % 7 == 0)
+			continue;
+		one = 1;
+		ASSERT_EQ(kmag_free(self->fd, self->id, 0, &one,
+				    &self->objs[i], NULL), 0);
+	}
+	self->head = kmag_snapshot(self->fd);
+	ASSERT_NE(self->head, NULL);
+	self->snap = kmag_snap_find(self->head, self->req.name);
+	ASSERT_NE(self->snap, NULL);
+	why[0] = 0;
+}
+
+FIXTURE_TEARDOWN(debugfs)
+{
+	free(self->head);
+	close(self->fd);
+}
+
+#define TABLE(file)							\
+	do {								\
+		char path[256];						\
+		const char *error;					\
+									\
+		snprintf(path, sizeof(path), "%s/%s", self->dir, file);	\
+		error = read_table(path);				\
+		ASSERT_EQ(error, NULL)					\
+			TH_LOG("%s %s", path, error);			\
+	} while (0)
+
+static int nr_files, nr_bad, writable;
+
+static int visit(const char *path, const struct stat *st, int type,
+		 struct FTW *ftw)
+{
+	const char *error, *name = path + ftw->base;
+	char *fields[MAX_COLUMNS];
+	int i, nr;
+
+	if (type != FTW_F)
+		return 0;
+	nr_files++;
+	if (st->st_mode & 0222)
+		writable++;
+	if (!(st->st_mode & 0444)) {
+		/* Only actions cannot be read. */
+		if (strcmp(name, "shrink")) {
+			nr_bad++;
+			printf("# %s cannot be read\n", path);
+		}
+		return 0;
+	}
+	error = read_table(path);
+	for (i = 0; !error && i < table.nr_rows; i++) {
+		nr = fields_of(i, fields);
+		if (nr != table.nr_columns)
+			error = "has a row with too few columns";
+		/* Only summary has a text for its last column. */
+		else if (strcmp(name, "summary") &&
+			 strchr(fields[nr - 1], ' '))
+			error = "has a row with too many columns";
+	}
+	if (error) {
+		nr_bad++;
+		printf("# %s %s\n", path, error);
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(debugfs, every_file, 120)
+{
+	static const struct {
+		const char *name;
+		int mode;
+	} files[] = {
+		{ "info", 0444 }, { "stats", 0444 }, { "cpus", 0444 },
+		{ "depot", 0444 }, { "frag", 0444 }, { "slab_map", 0444 },
+		{ "shrink", 0200 }, { "validate", 0644 },
+	};
+	char path[256];
+	struct stat st;
+	size_t i;
+
+	ASSERT_EQ(nftw(ROOT, visit, 16, FTW_PHYS), 0);
+	EXPECT_EQ(nr_bad, 0);
+	EXPECT_GE(nr_files, 10);
+	EXPECT_GE(writable, 2);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", self->dir, files[i].name);
+		ASSERT_EQ(stat(path, &st), 0);
+		EXPECT_EQ(st.st_mode & 07777, files[i].mode)
+			TH_LOG("%s", path);
+	}
+}
+
+TEST_F(debugfs, caches)
+{
+	char *f[MAX_COLUMNS];
+	int i, seen = 0;
+
+	ASSERT_EQ(read_table(ROOT "/caches"), NULL);
+	for (i = 0; i < table.nr_rows; i++) {
+		ASSERT_EQ(fields_of(i, f), table.nr_columns);
+#define N(name) number(f[column(name)])
+		EXPECT_EQ(N("slots"), N("live") + N("cpu") + N("depot") +
+			  N("slab_free") + N("transit") + N("skew"));
+		EXPECT_EQ(N("slabs"), N("full") + N("partial") + N("empty"));
+		EXPECT_GE(N("stride"), N("objsize"));
+		if (strcmp(f[column("name")], self->req.name))
+			continue;
+		seen++;
+		EXPECT_EQ(N("id"), self->req.kmag_id);
+		EXPECT_EQ(N("objsize"), 200);
+		EXPECT_EQ(N("stride"), 256);
+		EXPECT_EQ(N("live"), self->snap->live);
+		EXPECT_EQ(N("live"), 1000 + 286);
+		EXPECT_EQ(N("skew"), 0);
+		EXPECT_EQ(N("transit"), 0);
+		EXPECT_EQ(N("slots"), self->snap->slots);
+		EXPECT_EQ(N("slabs"), self->snap->slabs);
+		EXPECT_STREQ(f[column("flags")], "hc");
+#undef N
+	}
+	EXPECT_EQ(seen, 1);
+	EXPECT_STREQ(why, "");
+}
+
+/* Lines marked + add up to the next marked =, which goes on. */
+TEST_F(debugfs, summary)
+{
+	long long sum = 0, slab_bytes = -1, live = 0, total = 0;
+	const struct kmag_snap_cache *cache = NULL;
+	char *f[MAX_COLUMNS];
+	__u32 i;
+	int row;
+
+	ASSERT_EQ(read_table(ROOT "/summary"), NULL);
+	for (row = 0; row < table.nr_rows; row++) {
+		ASSERT_EQ(fields_of(row, f), 3);
+		if (!strcmp(f[0], "+")) {
+			sum += number(f[1]);
+			if (!strcmp(f[2], "in use by owners"))
+				live = number(f[1]);
+		} else {
+			ASSERT_STREQ(f[0], "=");
+			EXPECT_EQ(sum, number(f[1]));
+			if (slab_bytes < 0)
+				slab_bytes = number(f[1]);
+		}
+	}
+	ASSERT_STREQ(f[0], "=");
+	EXPECT_STREQ(why, "");
+	/* The same as the snapshot's, for nobody else is at work. */
+	EXPECT_GE(live, 200 * 1286);
+	for (i = 0; i < self->head->nr_caches; i++) {
+		cache = kmag_snap_next(self->head, cache);
+		total += cache->slab_bytes;
+	}
+	EXPECT_EQ(slab_bytes, total);
+}
+
+TEST_F(debugfs, info)
+{
+	TABLE("info");
+	EXPECT_STREQ(value("name"), self->req.name);
+	EXPECT_EQ(number(value("id")), self->req.kmag_id);
+	EXPECT_EQ(number(value("objsize")), 200);
+	EXPECT_EQ(number(value("stride")), self->snap->stride);
+	EXPECT_EQ(number(value("slab_slots")), self->snap->slab_slots);
+	EXPECT_EQ(number(value("slab_pages")), 1 << self->snap->order);
+	EXPECT_STREQ(value("flags"), "hc");
+	EXPECT_STREQ(why, "");
+}
+
+TEST_F(debugfs, stats)
+{
+	const __u64 *stats = self->snap->stats;
+
+	TABLE("stats");
+	EXPECT_EQ(table.nr_rows, KMAG_NR_STATS);
+	EXPECT_EQ(number(value("alloc_mag")), stats[KMAG_ALLOC_MAG]);
+	EXPECT_EQ(number(value("alloc_depot")), stats[KMAG_ALLOC_DEPOT]);
+	EXPECT_EQ(number(value("alloc_slab")), stats[KMAG_ALLOC_SLAB]);
+	EXPECT_EQ(number(value("alloc_page")), stats[KMAG_ALLOC_PAGE]);
+	EXPECT_EQ(number(value("alloc_fail")), 0);
+	EXPECT_EQ(number(value("free_bad")), 0);
+	/* An operation is counted once. */
+	EXPECT_EQ(stats[KMAG_ALLOC_MAG] + stats[KMAG_ALLOC_DEPOT] +
+		  stats[KMAG_ALLOC_SLAB] + stats[KMAG_ALLOC_PAGE], 3000);
+	EXPECT_EQ(stats[KMAG_FREE_MAG] + stats[KMAG_FREE_DEPOT] +
+		  stats[KMAG_FREE_SLAB] + stats[KMAG_FREE_PAGE], 3000 - 1286);
+	EXPECT_EQ(number(value("slab_new")) - number(value("slab_freed")),
+		  self->snap->slabs);
+	EXPECT_STREQ(why, "");
+}
+
+TEST_F(debugfs, cpus)
+{
+	long long rounds = 0, allocs = 0;
+	char *f[MAX_COLUMNS];
+	int i, online = 0;
+
+	TABLE("cpus");
+	for (i = 0; i < table.nr_rows; i++) {
+		ASSERT_EQ(fields_of(i, f), table.nr_columns);
+		online += number(f[column("online")]);
+		rounds += number(f[column("loaded")]) +
+			  number(f[column("previous")]);
+		allocs += number(f[column("alloc_mag")]);
+		EXPECT_LE(number(f[column("loaded")]),
+			  number(f[column("loaded_cap")]));
+		EXPECT_LE(number(f[column("previous")]),
+			  number(f[column("previous_cap")]));
+	}
+	EXPECT_EQ(online, sysconf(_SC_NPROCESSORS_ONLN));
+	EXPECT_EQ(table.nr_rows, self->snap->nr_cpus);
+	EXPECT_EQ(rounds, self->snap->cpu_objs);
+	EXPECT_EQ(allocs, self->snap->stats[KMAG_ALLOC_MAG]);
+	EXPECT_STREQ(why, "");
+}
+
+TEST_F(debugfs, depot)
+{
+	char *f[MAX_COLUMNS];
+	long long full = 0;
+	int i;
+
+	TABLE("depot");
+	EXPECT_EQ(table.nr_rows, self->snap->nr_nodes);
+	for (i = 0; i < table.nr_rows; i++) {
+		ASSERT_EQ(fields_of(i, f), table.nr_columns);
+		full += number(f[column("full")]);
+		EXPECT_LE(number(f[column("full_min")]),
+			  number(f[column("full")]));
+	}
+	/* Only full magazines are in there. */
+	EXPECT_EQ(full > 0, self->snap->depot_objs > 0);
+	EXPECT_STREQ(why, "");
+}
+
+TEST_F(debugfs, frag)
+{
+	long long sum, needed, held;
+	char key[32];
+	int i;
+
+	TABLE("frag");
+	sum = number(value("slabs_empty")) + number(value("slabs_full"));
+	for (i = 1; i <= 8; i++) {
+		snprintf(key, sizeof(key), "slabs_upto_%d/8", i);
+		EXPECT_EQ(number(value(key)), self->snap->slabs_by_class[i]);
+		sum += number(value(key));
+	}
+	held = number(value("slabs_held"));
+	needed = number(value("slabs_needed"));
+	EXPECT_EQ(sum, held);
+	EXPECT_EQ(held, self->snap->slabs);
+	/* For live objects alone, however many are cached. */
+	EXPECT_EQ(needed, (1286 + self->snap->slab_slots - 1) /
+		  self->snap->slab_slots);
+	EXPECT_GT(held, needed);
+	EXPECT_EQ(number(value("bytes_excess")),
+		  (held - needed) * (4096LL << self->snap->order));
+	EXPECT_STREQ(why, "");
+}
+
+static int weight(const char *hex)
+{
+	int nr = 0;
+
+	for (; *hex; hex++)
+		if (*hex != ',')
+			nr += __builtin_popcount(strtoul((char[]){ *hex, 0 },
+							 NULL, 16));
+	return nr;
+}
+
+TEST_F(debugfs, slab_map)
+{
+	long long inuse = 0, slots = 0, last = -1;
+	char *f[MAX_COLUMNS];
+	int i;
+
+	TABLE("slab_map");
+	EXPECT_EQ(table.nr_rows, self->snap->slabs);
+	for (i = 0; i < table.nr_rows; i++) {
+		ASSERT_EQ(fields_of(i, f), table.nr_columns);
+		EXPECT_GT(number(f[column("index")]), last);
+		last = number(f[column("index")]);
+		EXPECT_EQ(weight(f[column("away")]),
+			  number(f[column("inuse")]));
+		inuse += number(f[column("inuse")]);
+		slots += number(f[column("slots")]);
+	}
+	EXPECT_EQ(slots, self->snap->slots);
+	EXPECT_EQ(slots - inuse, self->snap->slab_free);
+	EXPECT_EQ(inuse, self->snap->live + self->snap->cpu_objs +
+		  self->snap->depot_objs + self->snap->transit);
+	EXPECT_STREQ(why, "");
+}
+
+static int write_file(const char *dir, const char *file)
+{
+	char path[256];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, "1\n", 2) == 2 ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+TEST_F(debugfs, validate)
+{
+	char *f[MAX_COLUMNS];
+
+	TABLE("validate");
+	ASSERT_EQ(fields_of(0, f), 2);
+	EXPECT_STREQ(f[0], "never");
+	ASSERT_EQ(write_file(self->dir, "validate"), 0);
+	TABLE("validate");
+	ASSERT_EQ(table.nr_rows, 1);
+	ASSERT_EQ(fields_of(0, f), 2);
+	EXPECT_STREQ(f[0], "ok");
+	EXPECT_EQ(number(f[1]), 0);
+}
+
+/* Afterwards nothing is cached, no slab is empty, and live ones are as were. */
+TEST_F(debugfs, shrink)
+{
+	TABLE("frag");
+	EXPECT_GT(self->snap->cpu_objs + self->snap->depot_objs, 0);
+	ASSERT_EQ(write_file(self->dir, "shrink"), 0);
+	free(self->head);
+	self->head = kmag_snapshot(self->fd);
+	ASSERT_NE(self->head, NULL);
+	self->snap = kmag_snap_find(self->head, self->req.name);
+	ASSERT_NE(self->snap, NULL);
+	EXPECT_EQ(self->snap->live, 1286);
+	EXPECT_EQ(self->snap->cpu_objs, 0);
+	EXPECT_EQ(self->snap->depot_objs, 0);
+	EXPECT_EQ(self->snap->slabs_by_class[0], 0);
+	EXPECT_EQ(self->snap->skew, 0);
+	EXPECT_EQ(self->snap->slots, 1286 + self->snap->slab_free);
+	ASSERT_EQ(write_file(self->dir, "validate"), 0);
+	TABLE("validate");
+	EXPECT_STREQ(table.rows[0], "ok 0");
+}
+
+/* A file that is open when its cache goes: an error, never a crash. */
+TEST_F(debugfs, cache_goes)
+{
+	static const char *const files[] = { "stats", "slab_map", "validate" };
+	int fds[ARRAY_SIZE(files)];
+	char path[256], buf[64];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", self->dir, files[i]);
+		fds[i] = open(path, O_RDONLY);
+		ASSERT_GE(fds[i], 0);
+	}
+	/* One has been read in part. */
+	ASSERT_EQ(read(fds[1], buf, 10), 10);
+	ASSERT_EQ(kmag_destroy(self->fd, self->id, KMAG_DESTROY_FORCE), 0);
+	EXPECT_EQ(access(self->dir, F_OK), -1);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		EXPECT_EQ(read(fds[i], buf, sizeof(buf)), -1);
+		EXPECT_EQ(errno, EIO);
+		close(fds[i]);
+	}
+}
+
+TEST_HARNESS_MAIN
