@@ -32,11 +32,6 @@
 #define KMAG_DEV_MAX_OBJECTS	(4U * 1024 * 1024)
 #define KMAG_DEV_MAX_REPLAY	(1024U * 1024)
 
-/* A recorded CPU above this is no CPU. */
-#ifndef KMAG_REPLAY_MAX_CPUS
-#define KMAG_REPLAY_MAX_CPUS	8192U
-#endif
-
 #define KMAG_DEV_CF_ALL		(KMAG_CF_HWALIGN | KMAG_CF_ACCOUNT | \
 				 KMAG_CF_RECLAIM | KMAG_CF_CTOR)
 
