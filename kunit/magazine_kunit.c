@@ -23,6 +23,7 @@ static const struct param {
 	{ "6 rounds", 16384, 6 },
 	{ "2 rounds", 32768, 2 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(params, params, desc);
 
 /* The count of depot visits, and when it last changed. */
@@ -399,4 +400,5 @@ static struct kunit_suite suite = {
 	.init = kmag_test_init,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

@@ -6,6 +6,7 @@
 #include <kunit/test-bug.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -171,28 +172,66 @@ void kmag_test_free(struct kmag_cache *cache, void **objs, size_t nr)
 		kmag_cache_free(cache, objs[i]);
 }
 
-/* Of object, offset and seed, so that no two bytes in a row tell the same. */
-static u8 pattern(const void *obj, unsigned int i, u32 seed)
+/* Of address and seed, so that no two words tell the same. */
+static u64 pattern(const u64 *word, u32 seed)
 {
-	return ((unsigned long)obj >> 3) * 31 + i * 7 + seed;
+	return ((unsigned long)word ^ (u64)seed << 32) * 0x9e3779b97f4a7c15ULL;
 }
 
 void kmag_test_fill(struct kmag_cache *cache, void *obj, u32 seed)
 {
-	unsigned int i;
+	unsigned int size = kmag_cache_size(cache);
+	u64 *word = obj, last;
 
-	for (i = 0; i < kmag_cache_size(cache); i++)
-		((u8 *)obj)[i] = pattern(obj, i, seed);
+	for (; size >= sizeof(*word); size -= sizeof(*word), word++)
+		*word = pattern(word, seed);
+	last = pattern(word, seed);
+	memcpy(word, &last, size);
 }
 
 bool kmag_test_intact(struct kmag_cache *cache, const void *obj, u32 seed)
 {
-	unsigned int i;
+	unsigned int size = kmag_cache_size(cache);
+	const u64 *word = obj;
+	u64 last;
 
-	for (i = 0; i < kmag_cache_size(cache); i++)
-		if (((const u8 *)obj)[i] != pattern(obj, i, seed))
+	for (; size >= sizeof(*word); size -= sizeof(*word), word++)
+		if (*word != pattern(word, seed))
 			return false;
-	return true;
+	last = pattern(word, seed);
+	return !memcmp(word, &last, size);
+}
+
+ssize_t kmag_test_read_file(const char *name, char *buf, size_t size)
+{
+	struct file *file = filp_open(name, O_RDONLY, 0);
+	ssize_t had = 0, ret = 0;
+	loff_t pos = 0;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	while (had < size - 1) {
+		ret = kernel_read(file, buf + had, size - 1 - had, &pos);
+		if (ret <= 0)
+			break;
+		had += ret;
+	}
+	buf[had] = '\0';
+	filp_close(file, NULL);
+	return ret < 0 ? ret : had;
+}
+
+ssize_t kmag_test_write_file(const char *name, const char *text)
+{
+	struct file *file = filp_open(name, O_WRONLY, 0);
+	loff_t pos = 0;
+	ssize_t ret;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	ret = kernel_write(file, text, strlen(text), &pos);
+	filp_close(file, NULL);
+	return ret;
 }
 
 static int by_address(const void *a, const void *b)
@@ -226,9 +265,13 @@ static unsigned long nr_watched;
 static struct kmag_test_source magazine_source;
 static struct kmem_cache *magazines;
 
-static bool source_fails(struct kmag_test_source *source, unsigned int order)
+static bool source_fails(struct kmag_test_source *source, gfp_t gfp,
+			 unsigned int order)
 {
 	unsigned long call = ++source->calls;
+
+	source->gfp_any |= gfp;
+	source->gfp_all &= gfp;
 
 	if (source->fail_from && call >= source->fail_from &&
 	    call <= source->fail_to)
@@ -242,7 +285,7 @@ static struct page *pages_stub(gfp_t gfp, int nid, unsigned int order)
 {
 	struct page *page = NULL;
 
-	if (source_fails(&page_source, order))
+	if (source_fails(&page_source, gfp, order))
 		return NULL;
 	if (nr_watched < PAGES_WATCHED)
 		page = alloc_pages_node(nid, gfp | __GFP_COMP, order);
@@ -288,6 +331,7 @@ struct kmag_test_source *kmag_test_pages(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pages_action,
 							NULL), 0);
 	memset(&page_source, 0, sizeof(page_source));
+	page_source.gfp_all = ~0;
 	kunit_activate_static_stub(test, kmag_pages_alloc, pages_stub);
 	return &page_source;
 }
@@ -301,7 +345,7 @@ static struct kmag_magazine *magazine_stub(unsigned int cap, gfp_t gfp, int nid)
 {
 	struct kmag_magazine *mag;
 
-	if (source_fails(&magazine_source, 0))
+	if (source_fails(&magazine_source, gfp, 0))
 		return NULL;
 	if (KMAG_ROUNDS(kmem_cache_size(magazines)) < cap)
 		return NULL;
@@ -333,6 +377,7 @@ struct kmag_test_source *kmag_test_magazines(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, magazines_action,
 							NULL), 0);
 	memset(&magazine_source, 0, sizeof(magazine_source));
+	magazine_source.gfp_all = ~0;
 	kunit_activate_static_stub(test, kmag_magazine_alloc, magazine_stub);
 	return &magazine_source;
 }

@@ -85,6 +85,10 @@ void kmag_test_free(struct kmag_cache *cache, void **objs, size_t nr);
 void kmag_test_fill(struct kmag_cache *cache, void *obj, u32 seed);
 bool kmag_test_intact(struct kmag_cache *cache, const void *obj, u32 seed);
 
+/* Read a file of the guest, or write it; as kernel_read() and kernel_write(). */
+ssize_t kmag_test_read_file(const char *name, char *buf, size_t size);
+ssize_t kmag_test_write_file(const char *name, const char *text);
+
 /* Sorted, are there two that are the same? */
 bool kmag_test_doubled(void **objs, size_t nr);
 
@@ -96,6 +100,8 @@ bool kmag_test_doubled(void **objs, size_t nr);
  * @fail_to: the last one
  * @fail_every: every so many fail; 0 for none
  * @fail_order: pages of this order and above fail; 0 for none
+ * @gfp_any: flags that any of them had
+ * @gfp_all: flags that all of them had
  */
 struct kmag_test_source {
 	unsigned long calls;
@@ -104,11 +110,15 @@ struct kmag_test_source {
 	unsigned long fail_to;
 	unsigned long fail_every;
 	unsigned int fail_order;
+	gfp_t gfp_any;
+	gfp_t gfp_all;
 };
 
 /**
  * kmag_test_pages - watch, and fail, pages that slabs of this test ask for
  * @test: the test; ends with it
+ *
+ * To be called before the caches are made, as they have to go first.
  *
  * Return: how to fail, and what was seen.
  */

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Accounting: figures are what is there, and validation finds what is not as
+ * it should be.
+ */
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "account.h"
+#include "depot.h"
+#include "magazine.h"
+#include "slab.h"
+#include "util.h"
+
+/* Count what a quiet cache has, by its lists, and compare. */
+static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
+{
+	struct kmag_snap_cache *s = kmag_test_snap(test, cache);
+	u64 by_class[KMAG_SNAP_CLASSES] = {};
+	u64 slabs = 0, slots = 0, away = 0, bytes = 0, tail = 0, empty = 0;
+	u64 meta, mags = 0, cpu_objs = 0, depot_objs = 0;
+	unsigned int nr;
+	int nid, class;
+
+	meta = struct_size(cache, node, nr_node_ids) +
+	       num_possible_cpus() * sizeof(struct kmag_cpu);
+	for_each_node(nid) {
+		struct kmag_node *node = cache->node[nid];
+		struct kmag_magazine *mag;
+		struct kmag_slab *slab;
+
+		meta += sizeof(*node);
+		for (class = 0; class < KMAG_SNAP_CLASSES; class++) {
+			list_for_each_entry(slab, &node->slabs[class], list) {
+				unsigned int out;
+
+				out = bitmap_weight(slab->away, slab->slots);
+				slabs++;
+				by_class[class]++;
+				slots += slab->slots;
+				away += out;
+				if (!out)
+					empty += slab->slots;
+				bytes += PAGE_SIZE << slab->order;
+				tail += (PAGE_SIZE << slab->order) -
+					slab->slots * cache->stride;
+				meta += kmag_slab_meta(slab);
+			}
+		}
+		for (mag = node->depot.full; mag; mag = mag->next) {
+			depot_objs += mag->cap;
+			mags += kmag_magazine_bytes(mag);
+		}
+		for (mag = node->depot.empty; mag; mag = mag->next)
+			mags += kmag_magazine_bytes(mag);
+	}
+	for_each_possible_cpu(nr) {
+		struct kmag_pcp *pcp = &per_cpu_ptr(cache->cpu, nr)->fast;
+
+		cpu_objs += pcp->rounds + pcp->prev_rounds;
+		mags += kmag_magazine_bytes(kmag_magazine_of(pcp->objs)) +
+			kmag_magazine_bytes(kmag_magazine_of(pcp->prev_objs));
+	}
+
+	KUNIT_EXPECT_EQ(test, s->slabs, slabs);
+	for (class = 0; class < KMAG_SNAP_CLASSES; class++)
+		KUNIT_EXPECT_EQ(test, s->slabs_by_class[class], by_class[class]);
+	KUNIT_EXPECT_EQ(test, s->slots, slots);
+	KUNIT_EXPECT_EQ(test, s->slab_free, slots - away);
+	KUNIT_EXPECT_EQ(test, s->empty_free, empty);
+	KUNIT_EXPECT_EQ(test, s->cpu_objs, cpu_objs);
+	KUNIT_EXPECT_EQ(test, s->depot_objs, depot_objs);
+	KUNIT_EXPECT_EQ(test, s->live, away - cpu_objs - depot_objs);
+	KUNIT_EXPECT_EQ(test, s->slabs_needed,
+			DIV_ROUND_UP(s->live, cache->slab_slots));
+	KUNIT_EXPECT_EQ(test, s->slab_bytes, bytes);
+	KUNIT_EXPECT_EQ(test, s->tail_bytes, tail);
+	KUNIT_EXPECT_EQ(test, s->meta_bytes, meta);
+	KUNIT_EXPECT_EQ(test, s->mag_bytes, mags);
+	kvfree(s);
+}
+
+static const unsigned int sizes[] = { 8, 100, 1000, 5000, 40000 };
+
+static void size_desc(const unsigned int *size, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bytes", *size);
+}
+
+KUNIT_ARRAY_PARAM(sizes, sizes, size_desc);
+
+static void exact_after_random_load(struct kunit *test)
+{
+	const unsigned int size = *(const unsigned int *)test->param_value;
+	const unsigned int nr = size > 4096 ? 100 : 1500;
+	struct kmag_cache *cache = kmag_test_cache(test, size, 0, 0, NULL);
+	void **objs = kmag_test_array(test, nr);
+	unsigned int have = 0, i, step;
+	struct rnd_state rnd;
+
+	kunit_info(test, "seed %#lx\n", KMAG_TEST_SEED);
+	prandom_seed_state(&rnd, KMAG_TEST_SEED);
+	for (step = 0; step < 60; step++) {
+		unsigned int run = prandom_u32_state(&rnd) % (nr / 3);
+
+		switch (prandom_u32_state(&rnd) % 8) {
+		case 0 ... 2:
+			run = min(run, nr - have);
+			kmag_test_alloc(test, cache, objs + have, run);
+			have += run;
+			break;
+		case 3:
+			run = min(run, nr - have);
+			if (run)
+				have += kmag_cache_alloc_bulk(cache, GFP_KERNEL,
+							      run, objs + have);
+			break;
+		case 4 ... 5:
+			/* In no order that there was before. */
+			for (i = 0; i < run && have; i++) {
+				u32 at = prandom_u32_state(&rnd) % have;
+
+				kmag_cache_free(cache, objs[at]);
+				objs[at] = objs[--have];
+			}
+			break;
+		case 6:
+			run = min(run, have);
+			have -= run;
+			kmag_cache_free_bulk(cache, run, objs + have);
+			break;
+		default:
+			kmag_cache_shrink(cache);
+		}
+		kmag_test_exact(test, cache, have);
+		if (step % 5 == 0)
+			compare_with_a_walk(test, cache);
+	}
+	kmag_test_free(cache, objs, have);
+	compare_with_a_walk(test, cache);
+}
+
+/* A cache with something of everything, for errors to be planted in. */
+static struct kmag_cache *busy_cache(struct kunit *test, void ***objs,
+				     unsigned int *nr)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	unsigned int m = cache->capacity, i;
+
+	*nr = 20 * m;
+	*objs = kmag_test_array(test, *nr);
+	kmag_test_alloc(test, cache, *objs, *nr);
+	/* Every third one is free: in its slab, the depot, the magazines. */
+	for (i = 0; i < *nr; i += 3)
+		kmag_cache_free(cache, (*objs)[i]);
+	kmag_cache_shrink(cache);
+	for (i = 0; i < *nr; i += 3)
+		kmag_test_alloc(test, cache, &(*objs)[i], 1);
+	*nr -= 10 * m;
+	/* No empty ones, so that some go to their slabs. */
+	kmag_test_free(cache, *objs + *nr, 10 * m);
+	KUNIT_ASSERT_GT(test, kmag_test_cpu(cache)->fast.rounds, 2);
+	kmag_test_exact(test, cache, *nr);
+	return cache;
+}
+
+/* Somewhere to plant it, and what is in the way. */
+struct plant {
+	struct kunit *test;
+	struct kmag_cache *cache;
+	struct kmag_cpu *cpu;
+	struct kmag_node *node;
+	struct kmag_slab *slab;	/* partial */
+	void *free;		/* an object in it that is free */
+	unsigned int slot;	/* its slot */
+	void *live;		/* an object of an owner */
+	void *other;		/* an object of another cache */
+	void *saved;
+};
+
+static void planted_bit(struct plant *p, bool in)
+{
+	__change_bit(p->slot, p->slab->away);
+}
+
+static void planted_inuse(struct plant *p, bool in)
+{
+	p->slab->inuse += in ? 1 : -1;
+}
+
+static void planted_class(struct plant *p, bool in)
+{
+	p->slab->class = in ? KMAG_FULL :
+			 1 + p->slab->inuse * 8 / p->slab->slots;
+}
+
+/* An object instead of the first in the loaded magazine. */
+static void planted_round(struct plant *p, bool in, void *obj)
+{
+	void **round = &p->cpu->fast.objs[0];
+
+	if (in) {
+		p->saved = *round;
+		*round = obj;
+	} else {
+		*round = p->saved;
+	}
+}
+
+static void planted_double(struct plant *p, bool in)
+{
+	planted_round(p, in, p->cpu->fast.objs[1]);
+}
+
+static void planted_free_object(struct plant *p, bool in)
+{
+	planted_round(p, in, p->free);
+}
+
+static void planted_interior(struct plant *p, bool in)
+{
+	planted_round(p, in, p->cpu->fast.objs[0] + 8);
+}
+
+static void planted_foreign(struct plant *p, bool in)
+{
+	planted_round(p, in, p->cache);
+}
+
+static void planted_other_cache(struct plant *p, bool in)
+{
+	planted_round(p, in, p->other);
+}
+
+static void planted_round_more(struct plant *p, bool in)
+{
+	p->cpu->fast.rounds += in ? -1 : 1;
+}
+
+static void planted_node_free(struct plant *p, bool in)
+{
+	p->node->free += in ? 1 : -1;
+}
+
+static void planted_node_slots(struct plant *p, bool in)
+{
+	p->node->slots += in ? 1 : -1;
+}
+
+static void planted_node_slabs(struct plant *p, bool in)
+{
+	p->node->nr_slabs += in ? -1 : 1;
+}
+
+static void planted_depot_objs(struct plant *p, bool in)
+{
+	p->node->depot.objs += in ? 1 : -1;
+}
+
+static void planted_alloc_count(struct plant *p, bool in)
+{
+	p->cpu->fast.allocs += in ? 1 : -1;
+}
+
+static void planted_free_count(struct plant *p, bool in)
+{
+	p->cpu->stats[KMAG_FREE_DEPOT] += in ? 1 : -1;
+}
+
+static void planted_bad_count(struct plant *p, bool in)
+{
+	p->cpu->stats[KMAG_FREE_BAD] += in ? 1 : -1;
+}
+
+static void planted_transit(struct plant *p, bool in)
+{
+	atomic_long_add(in ? 1 : -1, &p->cache->transit);
+}
+
+static const struct planted {
+	const char *desc;
+	void (*plant)(struct plant *p, bool in);
+} planted[] = {
+	{ "a bit of a bitmap", planted_bit },
+	{ "a slab's count", planted_inuse },
+	{ "a slab's class", planted_class },
+	{ "an object in magazines twice", planted_double },
+	{ "a free object in a magazine", planted_free_object },
+	{ "an interior pointer in a magazine", planted_interior },
+	{ "a foreign pointer in a magazine", planted_foreign },
+	{ "another cache's object", planted_other_cache },
+	{ "a lost round", planted_round_more },
+	{ "a node's free slots", planted_node_free },
+	{ "a node's slots", planted_node_slots },
+	{ "a node's slabs", planted_node_slabs },
+	{ "a depot's objects", planted_depot_objs },
+	{ "an allocation too many", planted_alloc_count },
+	{ "a free too many", planted_free_count },
+	{ "a report too many", planted_bad_count },
+	{ "an object in transit", planted_transit },
+};
+
+KUNIT_ARRAY_PARAM_DESC(planted, planted, desc);
+
+static void validate_finds(struct kunit *test)
+{
+	const struct planted *what = test->param_value;
+	struct kmag_cache *other = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct plant p = { .test = test };
+	struct kmag_slab *slab;
+	unsigned int nr;
+	void **objs;
+	u32 index = 0;
+
+	p.cache = busy_cache(test, &objs, &nr);
+	p.cpu = kmag_test_cpu(p.cache);
+	p.node = kmag_test_node(p.cache);
+	kmag_test_alloc(test, other, &p.other, 1);
+	p.live = objs[0];
+	rcu_read_lock();
+	while ((slab = kmag_slab_next(p.cache, &index)))
+		if (slab->class != KMAG_EMPTY && slab->class != KMAG_FULL &&
+		    slab->inuse < slab->slots - 1)
+			p.slab = slab;
+	rcu_read_unlock();
+	KUNIT_ASSERT_NOT_NULL(test, p.slab);
+	p.slot = find_first_zero_bit(p.slab->away, p.slab->slots);
+	p.free = p.slab->base + p.slot * p.cache->stride;
+
+	what->plant(&p, true);
+	KUNIT_EXPECT_GT(test, kmag_cache_validate(p.cache), 0);
+	KUNIT_EXPECT_EQ(test, kmag_cache_validate(other), 0);
+	what->plant(&p, false);
+	kmag_test_exact(test, p.cache, nr);
+	kmag_test_free(p.cache, objs, nr);
+	kmag_cache_free(other, p.other);
+}
+
+static void snapshots_go_by_id(struct kunit *test)
+{
+	struct kmag_cache *a = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct kmag_cache *b = kmag_test_cache(test, 128, 0, 0, NULL);
+	struct kmag_snap_cache *snap;
+	unsigned int id;
+
+	snap = kmag_snapshot_next(0, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, snap);
+	KUNIT_EXPECT_GT(test, snap->id, 0);
+	KUNIT_EXPECT_LE(test, snap->id, kmag_cache_id(a));
+	kvfree(snap);
+
+	/* One that is gone leads to the next one. */
+	id = kmag_cache_id(a);
+	snap = kmag_test_snap(test, a);
+	KUNIT_EXPECT_EQ(test, snap->object_size, 64);
+	KUNIT_EXPECT_EQ(test, snap->capacity, a->capacity);
+	KUNIT_EXPECT_EQ(test, snap->nr_cpus, num_possible_cpus());
+	KUNIT_EXPECT_EQ(test, snap->record_size, sizeof(*snap) +
+			snap->nr_cpus * sizeof(struct kmag_snap_cpu) +
+			snap->nr_nodes * sizeof(struct kmag_snap_node));
+	kvfree(snap);
+	kmag_test_destroy(test, a);
+	snap = kmag_snapshot_next(id, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, snap);
+	KUNIT_EXPECT_EQ(test, snap->id, kmag_cache_id(b));
+	kvfree(snap);
+	KUNIT_EXPECT_NULL(test, kmag_snapshot_next(kmag_cache_id(b) + 1,
+						   GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, kmag_snapshot_next(UINT_MAX, GFP_KERNEL));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(exact_after_random_load, sizes_gen_params),
+	KUNIT_CASE_PARAM(validate_finds, planted_gen_params),
+	KUNIT_CASE(snapshots_go_by_id),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kmag_account",
+	.init = kmag_test_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

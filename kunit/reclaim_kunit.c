@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reclaim: what a cache holds and nobody uses goes back, and nothing else.
+ */
+#include <kunit/test.h>
+#include <linux/cpu.h>
+#include <linux/jiffies.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "depot.h"
+#include "reclaim.h"
+#include "slab.h"
+#include "util.h"
+
+static void shrink_gives_back_all_it_can(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_test_source *mags = kmag_test_magazines(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	const unsigned int nr = 20 * cache->capacity;
+	void **objs = kmag_test_array(test, nr);
+	unsigned long made;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	made = kmag_test_stat(cache, KMAG_SLAB_NEW);
+	KUNIT_EXPECT_EQ(test, node->nr_slabs, made);
+	kmag_test_free(cache, objs, nr);
+	KUNIT_EXPECT_GT(test, node->depot.nr_full, 0);
+	KUNIT_EXPECT_GT(test, kmag_test_cpu(cache)->fast.rounds, 0);
+	KUNIT_EXPECT_GT(test, node->nr_slabs, 0);
+
+	KUNIT_EXPECT_EQ(test, kmag_cache_shrink(cache), 0);
+	KUNIT_EXPECT_EQ(test, node->nr_slabs, 0);
+	KUNIT_EXPECT_EQ(test, node->bytes, 0);
+	KUNIT_EXPECT_EQ(test, node->depot.nr_full, 0);
+	KUNIT_EXPECT_EQ(test, node->depot.nr_empty, 0);
+	KUNIT_EXPECT_EQ(test, node->depot.bytes, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_SLAB_FREED), made);
+	KUNIT_EXPECT_EQ(test, kmag_test_pages_left(test), 0);
+	KUNIT_EXPECT_EQ(test, pages->given, made);
+	KUNIT_EXPECT_GT(test, mags->given, 0);
+	kmag_test_exact(test, cache, 0);
+	/* Nothing is no trouble either. */
+	KUNIT_EXPECT_EQ(test, kmag_cache_shrink(cache), 0);
+}
+
+static void shrink_leaves_what_is_in_use(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	const unsigned int nr = 40 * cache->slab_slots;
+	void **objs = kmag_test_array(test, nr);
+	struct kmag_slab *slab;
+	unsigned int i, live = 0, slabs = 0;
+	u32 index = 0;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	for (i = 0; i < nr; i++) {
+		if (i % (4 * cache->slab_slots) == 3) {
+			objs[live] = objs[i];
+			kmag_test_fill(cache, objs[live], live);
+			live++;
+		} else {
+			kmag_cache_free(cache, objs[i]);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, live, 10);
+	KUNIT_EXPECT_EQ(test, kmag_cache_shrink(cache), 1);
+	rcu_read_lock();
+	while ((slab = kmag_slab_next(cache, &index))) {
+		KUNIT_EXPECT_GT(test, slab->inuse, 0);
+		slabs++;
+	}
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, slabs, kmag_test_node(cache)->nr_slabs);
+	KUNIT_EXPECT_LE(test, slabs, live);
+	kmag_test_exact(test, cache, live);
+	/* Nothing more to be had. */
+	KUNIT_EXPECT_EQ(test, kmag_drain(cache), 0);
+	for (i = 0; i < live; i++) {
+		KUNIT_EXPECT_TRUE(test, kmag_test_intact(cache, objs[i], i));
+		kmag_cache_free(cache, objs[i]);
+	}
+	KUNIT_EXPECT_EQ(test, kmag_drain(cache), slabs);
+}
+
+static int fill_this_cpu(void *arg)
+{
+	void *objs[200];
+	int nr = kmag_cache_alloc_bulk(arg, GFP_KERNEL, ARRAY_SIZE(objs), objs);
+
+	kmag_cache_free_bulk(arg, nr, objs);
+	return nr;
+}
+
+static void shrink_reaches_every_cpu(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	unsigned int nr;
+
+	for_each_online_cpu(nr)
+		KUNIT_ASSERT_EQ(test, smp_call_on_cpu(nr, fill_this_cpu, cache,
+						      false), 200);
+	kmag_test_exact(test, cache, 0);
+	KUNIT_EXPECT_EQ(test, kmag_cache_shrink(cache), 0);
+	kmag_test_exact(test, cache, 0);
+}
+
+/*
+ * Under pressure the kernel asks the shrinker, and believes it: scanned to the
+ * end, what was promised is gone. It may not wait, so CPUs keep their two.
+ */
+static void pressure_takes_depots_and_empty_slabs(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	const unsigned int nr = 30 * cache->capacity;
+	void **objs = kmag_test_array(test, nr);
+	struct kmag_pcp *pcp = &kmag_test_cpu(cache)->fast;
+	unsigned long cached, freed;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_test_free(cache, objs, nr - 3);
+	cached = pcp->rounds + pcp->prev_rounds;
+	freed = kmag_test_stat(cache, KMAG_SLAB_FREED);
+	KUNIT_ASSERT_GT(test, node->depot.nr_full, 0);
+	KUNIT_ASSERT_GT(test, cached, 0);
+
+	KUNIT_ASSERT_EQ(test, kmag_test_write_file("/proc/sys/vm/drop_caches",
+						   "2"), 1);
+	KUNIT_EXPECT_EQ(test, node->depot.nr_full, 0);
+	KUNIT_EXPECT_EQ(test, node->depot.objs, 0);
+	KUNIT_EXPECT_EQ(test, node->empty_free, 0);
+	KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], 0);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(cache, KMAG_SLAB_FREED), freed);
+	KUNIT_EXPECT_EQ(test, pcp->rounds + pcp->prev_rounds, cached);
+	kmag_test_exact(test, cache, 3);
+
+	/* Only what holds live or CPUs' objects is left. */
+	KUNIT_EXPECT_LE(test, node->nr_slabs, cached + 3);
+	kmag_test_free(cache, objs + nr - 3, 3);
+}
+
+static void shrinker_goes_round(struct kunit *test)
+{
+	struct kmag_cache *caches[5];
+	void **objs = kmag_test_array(test, 2000);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(caches); i++) {
+		caches[i] = kmag_test_cache(test, 128 << i, 0, 0, NULL);
+		kmag_test_alloc(test, caches[i], objs, 1000);
+		kmag_test_free(caches[i], objs, 1000);
+	}
+	KUNIT_ASSERT_EQ(test, kmag_test_write_file("/proc/sys/vm/drop_caches",
+						   "2"), 1);
+	for (i = 0; i < ARRAY_SIZE(caches); i++) {
+		KUNIT_EXPECT_EQ(test, kmag_test_node(caches[i])->depot.objs, 0);
+		KUNIT_EXPECT_EQ(test, kmag_test_node(caches[i])->empty_free, 0);
+		kmag_test_exact(test, caches[i], 0);
+	}
+}
+
+/* Frees never allocate: the worker brings the magazines that were missing. */
+static void worker_stocks_the_depot(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct kmag_depot *depot = &kmag_test_node(cache)->depot;
+	const unsigned int nr = 8 * cache->capacity;
+	void **objs = kmag_test_array(test, nr);
+	unsigned long until = jiffies + 10 * HZ;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_depot_purge(depot, 0);
+	kmag_test_free(cache, objs, nr);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(cache, KMAG_DEPOT_NO_EMPTY), 0);
+	while (READ_ONCE(depot->want) || !READ_ONCE(depot->nr_empty)) {
+		if (time_after(jiffies, until))
+			break;
+		schedule_timeout_uninterruptible(HZ / 20);
+	}
+	KUNIT_EXPECT_EQ(test, depot->want, 0);
+	KUNIT_EXPECT_GT(test, depot->nr_empty, 0);
+	/* And now they are used. */
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_test_free(cache, objs, nr);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(cache, KMAG_FREE_DEPOT), 0);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(shrink_gives_back_all_it_can),
+	KUNIT_CASE(shrink_leaves_what_is_in_use),
+	KUNIT_CASE(shrink_reaches_every_cpu),
+	KUNIT_CASE(pressure_takes_depots_and_empty_slabs),
+	KUNIT_CASE(shrinker_goes_round),
+	KUNIT_CASE(worker_stocks_the_depot),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kmag_reclaim",
+	.init = kmag_test_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
