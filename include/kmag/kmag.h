@@ -109,8 +109,8 @@ void kmag_cache_destroy(struct kmag_cache *cache);
  *   sleep.
  * - %__GFP_DMA, %__GFP_DMA32, %__GFP_HIGHMEM: a cached object can be from
  *   anywhere, so the call fails and says so once.
- * - %__GFP_THISNODE: from a slab of the nearest node or not at all; bypasses
- *   the magazines.
+ * - %__GFP_THISNODE: from a slab of the nearest node or not at all, whatever
+ *   %__GFP_NOFAIL says; bypasses the magazines.
  * - %__GFP_ACCOUNT: no effect; accounting belongs to the cache.
  *
  * Contents are undefined, or constructed, or zeroed if the kernel was booted
@@ -142,8 +142,8 @@ static inline void *kmag_cache_zalloc(struct kmag_cache *cache, gfp_t gfp)
  * @node: memory node, or NUMA_NO_NODE for the nearest
  *
  * From another node than the nearest, bypasses the magazines: from that
- * node's slabs or, without %__GFP_THISNODE, from where the page allocator
- * falls back to.
+ * node's slabs or, without %__GFP_THISNODE and when it has no memory, from
+ * wherever kmag_cache_alloc() finds some.
  *
  * Context: As kmag_cache_alloc().
  * Return: the object, or NULL; NULL also if there is no such node.

@@ -74,8 +74,10 @@ static void *alloc_from_node(struct kmag_cache *cache, gfp_t gfp, int nid)
 
 	if (unlikely(in_nmi()))
 		goto fail;
+	/* One node can run out for ever. */
+	gfp = (gfp & ~__GFP_NOFAIL) | __GFP_THISNODE;
 	while (!kmag_slab_take(cache, cache->node[nid], &obj, 1)) {
-		if (!kmag_slab_grow(cache, gfp | __GFP_THISNODE, nid, 1))
+		if (!kmag_slab_grow(cache, gfp, nid, 1))
 			goto fail;
 		tier = KMAG_ALLOC_PAGE;
 	}

@@ -198,6 +198,15 @@ void kmag_depot_stock(struct kmag_cache *cache, int nid)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_depot_stock);
 
+void kmag_depot_interval(struct kmag_depot *depot)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	depot->full_min = depot->nr_full;
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+}
+
 void kmag_depot_purge(struct kmag_depot *depot, unsigned int keep)
 {
 	struct kmag_magazine *mag;

@@ -68,6 +68,12 @@ void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag);
 void kmag_depot_stock(struct kmag_cache *cache, int nid);
 
 /**
+ * kmag_depot_interval - begin a new interval
+ * @depot: the depot; its full_min counts from now on
+ */
+void kmag_depot_interval(struct kmag_depot *depot);
+
+/**
  * kmag_depot_purge - free a depot's empty magazines
  * @depot: the depot
  * @keep: so many may stay

@@ -153,8 +153,10 @@ static void reclaim_work(struct work_struct *work)
 
 	mutex_lock(&kmag_caches_lock);
 	list_for_each_entry(cache, &kmag_caches, list) {
-		for_each_node(nid)
+		for_each_node(nid) {
 			kmag_depot_stock(cache, nid);
+			kmag_depot_interval(&cache->node[nid]->depot);
+		}
 		cond_resched();
 	}
 	mutex_unlock(&kmag_caches_lock);

@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "debug.h"
@@ -15,6 +16,9 @@
 
 /* Slabs moved, or objects given, in one hold of node->lock. */
 #define KMAG_SLAB_BATCH	32
+
+/* Entries of the table that a walk looks at before others may run. */
+#define KMAG_WALK_PIECE	512
 
 static unsigned int slots_in(const struct kmag_cache *cache, unsigned int order)
 {
@@ -462,6 +466,12 @@ struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
 
 		if (slab && slab->cache == cache)
 			return slab;
+		/* Others' slabs may be many. */
+		if (*index % KMAG_WALK_PIECE == 0) {
+			rcu_read_unlock();
+			cond_resched();
+			rcu_read_lock();
+		}
 	}
 	return NULL;
 }

@@ -156,10 +156,11 @@ int kmag_slab_slot(const struct kmag_slab *slab, const void *obj);
  * @cache: the cache
  * @index: 0 to begin; where to go on afterwards
  *
- * A slab that is made or freed during the walk may be seen or not. Leave the
- * RCU section between calls to walk a large cache in pieces.
+ * A slab that is made or freed during the walk may be seen or not. Walks in
+ * pieces: the RCU section is left and entered again now and then, so a slab is
+ * good until the next call only.
  *
- * Context: RCU read-side section.
+ * Context: Process context, RCU read-side section, entered once.
  * Return: a slab, or NULL at the end.
  */
 struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index);
