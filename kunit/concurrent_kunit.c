@@ -325,7 +325,7 @@ static void with_fences_and_shrinking(struct kunit *test)
 	struct kmag_snap_cache *snap;
 	unsigned int rounds = 0;
 
-	while (time_before(jiffies, until)) {
+	while (time_before(jiffies, until) || rounds < 8) {
 		switch (rounds++ % 4) {
 		case 0:
 			mutex_lock(&load->cache->fence_lock);
@@ -345,7 +345,8 @@ static void with_fences_and_shrinking(struct kunit *test)
 			kvfree(snap);
 		}
 	}
-	KUNIT_EXPECT_GT(test, rounds, 8);
+	/* More than when they began. */
+	KUNIT_EXPECT_GT(test, kmag_test_stat(load->cache, KMAG_FENCE), load->nr);
 	load_end(test, load, true);
 }
 
@@ -359,7 +360,7 @@ static void with_hotplug(struct kunit *test)
 		kunit_skip(test, "needs two CPUs");
 	load = load_start(test, false);
 	until = jiffies + msecs_to_jiffies(2 * ROUND_MS);
-	while (time_before(jiffies, until)) {
+	while (time_before(jiffies, until) || times < 2) {
 		for (cpu = 1; cpu < nr_cpu_ids; cpu++) {
 			struct kmag_pcp *pcp;
 
@@ -378,7 +379,6 @@ static void with_hotplug(struct kunit *test)
 			times++;
 		}
 	}
-	KUNIT_EXPECT_GE(test, times, 2);
 	load_end(test, load, false);
 }
 
@@ -390,7 +390,7 @@ static void with_caches_that_come_and_go(struct kunit *test)
 	unsigned int nr = kmag_test_nr_caches(), rounds = 0;
 	void **objs = kmag_test_array(test, 300);
 
-	while (time_before(jiffies, until)) {
+	while (time_before(jiffies, until) || rounds < 3) {
 		struct kmag_cache *cache;
 
 		cache = kmag_test_cache(test, 16 << rounds % 8, 0, 0, NULL);
@@ -401,17 +401,16 @@ static void with_caches_that_come_and_go(struct kunit *test)
 		kmag_test_destroy(test, cache);
 		rounds++;
 	}
-	KUNIT_EXPECT_GE(test, rounds, 3);
 	KUNIT_EXPECT_EQ(test, kmag_test_nr_caches(), nr);
 	load_end(test, load, true);
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(cpus_alone),
-	KUNIT_CASE(with_interrupts),
-	KUNIT_CASE(with_fences_and_shrinking),
+	KUNIT_CASE_SLOW(with_interrupts),
+	KUNIT_CASE_SLOW(with_fences_and_shrinking),
 	KUNIT_CASE_SLOW(with_hotplug),
-	KUNIT_CASE(with_caches_that_come_and_go),
+	KUNIT_CASE_SLOW(with_caches_that_come_and_go),
 	{}
 };
 
