@@ -35,7 +35,7 @@ tools: setup
 	@$(MAKE) -C tools/kmag
 
 run: setup tools
-	@tools/run
+	@tools/run/run
 
 test: setup
 	@tools/test/run test
