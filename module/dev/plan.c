@@ -15,7 +15,7 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -111,8 +111,13 @@ static int kmag_plan_check(struct kmag_file *file,
 			break;
 		noted++;
 		ret = 0;
-		if (i % KMAG_PLAN_PIECE == 0)
+		if (i % KMAG_PLAN_PIECE == 0) {
 			cond_resched();
+			if (signal_pending(current)) {
+				ret = -EINTR;
+				break;
+			}
+		}
 	}
 
 	for (i = 0; i < noted; i++)
