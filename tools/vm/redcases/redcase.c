@@ -12,11 +12,14 @@
 #include <linux/module.h>
 #include <linux/panic.h>
 #include <linux/processor.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 static char *what = "";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "panic, oops, trap, warning, hang or refuse");
+MODULE_PARM_DESC(what, "panic, oops, trap, warning, hang, leak or refuse");
+
+static void *lost;
 
 static int __init redcase_init(void)
 {
@@ -34,6 +37,12 @@ static int __init redcase_init(void)
 		local_irq_disable();
 		for (;;)
 			cpu_relax();
+	}
+	if (!strcmp(what, "leak")) {
+		/* Cached pointers in registers do not last. */
+		lost = kmalloc(4321, GFP_KERNEL);
+		WRITE_ONCE(lost, NULL);
+		return 0;
 	}
 	return -EINVAL;
 }
