@@ -38,7 +38,7 @@ struct kmag_snap_cache;
  * What kmag_inline.h was compiled against. kmag.ko refuses a client built with
  * another layout: it would pop from the wrong place.
  */
-#define KMAG_LAYOUT	1
+#define KMAG_LAYOUT	2
 
 struct kmag_cache *__kmag_cache_create(const char *name, unsigned int size,
 				       unsigned int align, unsigned int flags,

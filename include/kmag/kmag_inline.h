@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/string.h>
 
 #include <kmag/kmag.h>
 
@@ -54,10 +55,13 @@ struct kmag_pcp {
  * struct kmag_cache_fast - how a struct kmag_cache begins
  * @pcp: per-CPU state
  * @size: of an object as asked for, bytes
+ * @zero: of these, how many init_on_alloc=1 zeroes: all, or none where a
+ *	constructor has been
  */
 struct kmag_cache_fast {
 	struct kmag_pcp __percpu *pcp;
 	unsigned int size;
+	unsigned int zero;
 };
 
 /* Flags that need a look before, or work after; one test covers them all. */
@@ -90,68 +94,108 @@ static inline bool kmag_debug_free(struct kmag_cache *cache, void *obj)
 #endif
 
 /*
+ * Claim this CPU's magazines for an array operation: false if we interrupted
+ * one. A failed claim leaves the word alone, so nobody ever sees it clear while
+ * an operation is under way. On x86 one instruction looks and claims, where
+ * this_cpu_*() would take three; an interrupt between the three does no harm,
+ * as it has released again when it returns.
+ *
  * The claim can be left out, by a test that shows what it is for: that control
  * must lose objects, or the test that claims to find lost ones proves nothing.
  */
-#ifndef KMAG_CONTROL_NO_CLAIM
-#define kmag_claimed(pcp)	__this_cpu_read((pcp)->busy)
-#define kmag_claim(pcp)		__this_cpu_write((pcp)->busy, 1)
-#define kmag_release(pcp)	__this_cpu_write((pcp)->busy, 0)
+#ifdef KMAG_CONTROL_NO_CLAIM
+static __always_inline bool kmag_claim(struct kmag_pcp __percpu *pcp)
+{
+	return true;
+}
+
+static __always_inline void kmag_release(struct kmag_pcp __percpu *pcp)
+{
+}
 #else
-#define kmag_claimed(pcp)	((void)(pcp), false)
-#define kmag_claim(pcp)		((void)(pcp))
-#define kmag_release(pcp)	((void)(pcp))
+static __always_inline bool kmag_claim(struct kmag_pcp __percpu *pcp)
+{
+#if defined(CONFIG_X86_64) && defined(CONFIG_SMP) && !defined(CONFIG_UML)
+	bool claimed;
+
+	/* Clobbers memory: claim before anything is read. */
+	asm volatile("btsl $0, %%gs:%1"
+		     : "=@ccc" (claimed),
+		       "+m" (*(u32 *)(unsigned long)&pcp->busy)
+		     : : "memory");
+	return !claimed;
+#else
+	if (__this_cpu_read(pcp->busy))
+		return false;
+	__this_cpu_write(pcp->busy, 1);
+	barrier();	/* claim before anything is read */
+	return true;
+#endif
+}
+
+static __always_inline void kmag_release(struct kmag_pcp __percpu *pcp)
+{
+	barrier();	/* all written before the release */
+	__this_cpu_write(pcp->busy, 0);
+}
 #endif
 
-/* Pop from this CPU's loaded magazine; NULL when anything is unusual. */
-static __always_inline void *kmag_pcp_pop(struct kmag_pcp __percpu *pcp)
+/*
+ * The ends of the two functions below are written twice, so that success and
+ * failure part once: whoever calls them has nothing left to test. The count is
+ * changed in place, from what was read of it under the same claim.
+ */
+
+/* Pop from this CPU's loaded magazine; false when anything is unusual. */
+static __always_inline bool kmag_pcp_pop(struct kmag_pcp __percpu *pcp,
+					 void **obj)
 {
-	void *obj = NULL;
 	s32 rounds;
 
 	preempt_disable();
-	if (unlikely(kmag_claimed(pcp)))
-		goto out;
-	kmag_claim(pcp);
-	barrier();	/* claim before anything is read */
+	if (unlikely(!kmag_claim(pcp)))
+		goto busy;
 	rounds = __this_cpu_read(pcp->rounds);
-	if (likely(rounds > __this_cpu_read(pcp->lo))) {
-		rounds--;
-		obj = __this_cpu_read(pcp->objs)[(u32)rounds];
-		__this_cpu_write(pcp->rounds, rounds);
-		__this_cpu_inc(pcp->allocs);
-	}
-	barrier();	/* all written before the release */
+	if (unlikely(rounds <= __this_cpu_read(pcp->lo)))
+		goto closed;
+	*obj = (__this_cpu_read(pcp->objs) + (u32)rounds)[-1];
+	__this_cpu_dec(pcp->rounds);
+	__this_cpu_inc(pcp->allocs);
 	kmag_release(pcp);
-out:
 	preempt_enable();
-	return obj;
+	return true;
+
+closed:
+	kmag_release(pcp);
+busy:
+	preempt_enable();
+	return false;
 }
 
 /* Push into this CPU's loaded magazine; false when anything is unusual. */
 static __always_inline bool kmag_pcp_push(struct kmag_pcp __percpu *pcp,
 					  void *obj)
 {
-	bool pushed = false;
 	u32 rounds;
 
 	preempt_disable();
-	if (unlikely(kmag_claimed(pcp)))
-		goto out;
-	kmag_claim(pcp);
-	barrier();	/* claim before anything is read */
+	if (unlikely(!kmag_claim(pcp)))
+		goto busy;
 	rounds = __this_cpu_read(pcp->rounds);
-	if (likely(rounds < __this_cpu_read(pcp->hi))) {
-		__this_cpu_read(pcp->objs)[rounds] = obj;
-		__this_cpu_write(pcp->rounds, rounds + 1);
-		__this_cpu_inc(pcp->frees);
-		pushed = true;
-	}
-	barrier();	/* all written before the release */
+	if (unlikely(rounds >= __this_cpu_read(pcp->hi)))
+		goto closed;
+	__this_cpu_read(pcp->objs)[rounds] = obj;
+	__this_cpu_inc(pcp->rounds);
+	__this_cpu_inc(pcp->frees);
 	kmag_release(pcp);
-out:
 	preempt_enable();
-	return pushed;
+	return true;
+
+closed:
+	kmag_release(pcp);
+busy:
+	preempt_enable();
+	return false;
 }
 
 static __always_inline struct kmag_pcp __percpu *
@@ -173,12 +217,14 @@ static __always_inline void *kmag_cache_alloc_inline(struct kmag_cache *cache,
 {
 	void *obj;
 
-	if (unlikely(gfp & KMAG_GFP_ODD) || want_init_on_alloc(0))
+	if (unlikely(gfp & KMAG_GFP_ODD))
 		return kmag_alloc_odd(cache, gfp);
-	obj = kmag_pcp_pop(kmag_pcp(cache));
-	if (unlikely(!obj))
+	if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
 		return kmag_alloc_slow(cache, gfp);
-	return kmag_debug_alloc(cache, obj, gfp);
+	obj = kmag_debug_alloc(cache, obj, gfp);
+	if (want_init_on_alloc(0))
+		return memset(obj, 0, ((struct kmag_cache_fast *)cache)->zero);
+	return obj;
 }
 
 /**

@@ -28,14 +28,6 @@ notrace void kmag_cache_free(struct kmag_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_GPL(kmag_cache_free);
 
-void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp)
-{
-	void *obj = kmag_alloc_object(cache, gfp);
-
-	return obj ? kmag_debug_alloc(cache, obj, gfp) : NULL;
-}
-EXPORT_SYMBOL_GPL(kmag_alloc_slow);
-
 void kmag_free_slow(struct kmag_cache *cache, void *obj)
 {
 	kmag_free_object(cache, obj);
@@ -95,25 +87,28 @@ static void *prepare(struct kmag_cache *cache, void *obj, gfp_t gfp)
 	if (!obj)
 		return NULL;
 	kmag_debug_alloc(cache, obj, gfp);
-	if (want_init_on_alloc(gfp) && !cache->ctor)
-		memset(obj, 0, cache->fast.size);
+	if (want_init_on_alloc(gfp))
+		memset(obj, 0, cache->fast.zero);
 	return obj;
 }
+
+/* Out of line, or the fast path gets a stack frame for its sake. */
+noinline void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp)
+{
+	return prepare(cache, kmag_alloc_object(cache, gfp), gfp);
+}
+EXPORT_SYMBOL_GPL(kmag_alloc_slow);
 
 notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp)
 {
 	void *obj;
 
-	if (unlikely(gfp & KMAG_GFP_ODD)) {
-		if (refused(cache, gfp))
-			return NULL;
-		if (gfp & __GFP_THISNODE)
-			return prepare(cache,
-				       alloc_from_node(cache, gfp,
-						       kmag_this_node()), gfp);
-	}
-	obj = kmag_pcp_pop(kmag_pcp(cache));
-	if (unlikely(!obj))
+	if (refused(cache, gfp))
+		return NULL;
+	if (gfp & __GFP_THISNODE)
+		return prepare(cache, alloc_from_node(cache, gfp,
+						      kmag_this_node()), gfp);
+	if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
 		obj = kmag_alloc_object(cache, gfp & ~__GFP_ZERO);
 	return prepare(cache, obj, gfp);
 }
@@ -167,109 +162,172 @@ notrace void kmag_free_odd(struct kmag_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_GPL(kmag_free_odd);
 
-/* Pop several at once: one claim for a whole run. */
-static notrace unsigned int pop_run(struct kmag_pcp __percpu *pcp, void **objs,
-				    size_t nr)
+/*
+ * Copy object pointers: no call between claim and release, and no loop of one,
+ * which would be more loop than copy.
+ */
+static __always_inline void copy_objs(void **to, void **from, size_t nr)
 {
-	unsigned int done = 0;
-	void **from;
+	if (nr & 1) {
+		nr -= 1;
+		to[nr] = from[nr];
+	}
+	if (nr & 2) {
+		nr -= 2;
+		memcpy(to + nr, from + nr, 2 * sizeof(*to));
+	}
+	if (nr & 4) {
+		nr -= 4;
+		memcpy(to + nr, from + nr, 4 * sizeof(*to));
+	}
+	while (nr) {
+		nr -= 8;
+		memcpy(to + nr, from + nr, 8 * sizeof(*to));
+	}
+}
+
+/*
+ * Pop several at once, in one claim for a whole run; if @swap, from the other
+ * magazine.
+ */
+static __always_inline size_t pop_run(struct kmag_cache *cache, void **objs,
+				      size_t nr, bool swap)
+{
+	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+	size_t run;
 	s32 rounds;
 
 	preempt_disable();
-	if (unlikely(kmag_claimed(pcp)))
-		goto out;
-	kmag_claim(pcp);
-	barrier();	/* claim before anything is read */
+	if (unlikely(!kmag_claim(pcp)))
+		goto busy;
+	if (swap && !kmag_swap_claimed(cache, true))
+		goto closed;
 	rounds = __this_cpu_read(pcp->rounds);
-	if (likely(rounds > __this_cpu_read(pcp->lo))) {
-		nr = min_t(size_t, nr, rounds);
-		from = __this_cpu_read(pcp->objs) + rounds;
-		while (done < nr)
-			objs[done++] = *--from;
-		__this_cpu_write(pcp->rounds, rounds - done);
-		__this_cpu_add(pcp->allocs, done);
-	}
-	barrier();	/* all written before the release */
+	if (unlikely(rounds <= __this_cpu_read(pcp->lo)))
+		goto closed;
+	run = min_t(size_t, nr, (u32)rounds);
+	rounds -= run;
+	copy_objs(objs, __this_cpu_read(pcp->objs) + (u32)rounds, run);
+	__this_cpu_write(pcp->rounds, rounds);
+	__this_cpu_add(pcp->allocs, run);
 	kmag_release(pcp);
-out:
 	preempt_enable();
-	return done;
+	return run;
+
+closed:
+	kmag_release(pcp);
+busy:
+	preempt_enable();
+	return 0;
 }
 
 /* Push several at once. */
-static notrace unsigned int push_run(struct kmag_pcp __percpu *pcp, void **objs,
-				     size_t nr)
+static __always_inline size_t push_run(struct kmag_cache *cache, void **objs,
+				       size_t nr, bool swap)
 {
-	unsigned int done = 0;
+	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
 	u32 rounds, hi;
-	void **to;
+	size_t run;
 
 	preempt_disable();
-	if (unlikely(kmag_claimed(pcp)))
-		goto out;
-	kmag_claim(pcp);
-	barrier();	/* claim before anything is read */
+	if (unlikely(!kmag_claim(pcp)))
+		goto busy;
+	if (swap && !kmag_swap_claimed(cache, false))
+		goto closed;
 	rounds = __this_cpu_read(pcp->rounds);
 	hi = __this_cpu_read(pcp->hi);
-	if (likely(rounds < hi)) {
-		nr = min_t(size_t, nr, hi - rounds);
-		to = __this_cpu_read(pcp->objs) + rounds;
-		while (done < nr)
-			*to++ = objs[done++];
-		__this_cpu_write(pcp->rounds, rounds + done);
-		__this_cpu_add(pcp->frees, done);
-	}
-	barrier();	/* all written before the release */
+	if (unlikely(rounds >= hi))
+		goto closed;
+	run = min_t(size_t, nr, hi - rounds);
+	copy_objs(__this_cpu_read(pcp->objs) + rounds, objs, run);
+	__this_cpu_write(pcp->rounds, rounds + run);
+	__this_cpu_add(pcp->frees, run);
 	kmag_release(pcp);
-out:
 	preempt_enable();
-	return done;
+	return run;
+
+closed:
+	kmag_release(pcp);
+busy:
+	preempt_enable();
+	return 0;
 }
 
-/* Does an object need work when it changes hands? */
+/* Does an object need no work of its own when it changes hands? */
 static bool bulk_is_plain(void)
 {
 	return !IS_ENABLED(CONFIG_KASAN_GENERIC) &&
 	       !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK);
 }
 
-int kmag_cache_alloc_bulk(struct kmag_cache *cache, gfp_t gfp, size_t nr,
-			  void **objs)
+/* Past the first run: the other magazine, and what costs more than a swap. */
+static noinline int alloc_rest(struct kmag_cache *cache, gfp_t gfp, size_t nr,
+			       void **objs, size_t done)
 {
-	bool plain = bulk_is_plain() && !want_init_on_alloc(gfp) &&
-		     !(gfp & KMAG_GFP_ODD);
-	size_t done = 0;
+	bool plain = bulk_is_plain() && !(gfp & KMAG_GFP_ODD);
+	size_t i;
 
 	while (done < nr) {
-		if (plain)
-			done += pop_run(kmag_pcp(cache), objs + done, nr - done);
-		if (done == nr)
-			break;
+		if (likely(plain)) {
+			done += pop_run(cache, objs + done, nr - done, true);
+			if (likely(done == nr))
+				break;
+		}
 		objs[done] = kmag_cache_alloc(cache, gfp);
 		if (!objs[done])
 			goto err_alloc;
 		done++;
+		if (likely(plain))
+			done += pop_run(cache, objs + done, nr - done, false);
 	}
+	if (plain && want_init_on_alloc(0))
+		for (i = 0; i < nr; i++)
+			memset(objs[i], 0, cache->fast.zero);
 	return nr;
 
 err_alloc:
 	kmag_cache_free_bulk(cache, done, objs);
 	return 0;
 }
+
+int kmag_cache_alloc_bulk(struct kmag_cache *cache, gfp_t gfp, size_t nr,
+			  void **objs)
+{
+	size_t done = 0;
+
+	if (bulk_is_plain() && likely(!(gfp & KMAG_GFP_ODD)))
+		done = pop_run(cache, objs, nr, false);
+	if (unlikely(done < nr) || want_init_on_alloc(0))
+		return alloc_rest(cache, gfp, nr, objs, done);
+	return nr;
+}
 EXPORT_SYMBOL_GPL(kmag_cache_alloc_bulk);
 
-void kmag_cache_free_bulk(struct kmag_cache *cache, size_t nr, void **objs)
+static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs)
 {
 	bool plain = bulk_is_plain() &&
 		     !static_branch_unlikely(&kmag_free_is_odd);
 	size_t done = 0;
 
 	while (done < nr) {
-		if (plain)
-			done += push_run(kmag_pcp(cache), objs + done,
-					 nr - done);
-		if (done < nr)
-			kmag_cache_free(cache, objs[done++]);
+		if (likely(plain)) {
+			done += push_run(cache, objs + done, nr - done, true);
+			if (likely(done == nr))
+				break;
+		}
+		kmag_cache_free(cache, objs[done++]);
+		if (likely(plain))
+			done += push_run(cache, objs + done, nr - done, false);
 	}
+}
+
+void kmag_cache_free_bulk(struct kmag_cache *cache, size_t nr, void **objs)
+{
+	size_t done = 0;
+
+	if (bulk_is_plain() && !static_branch_unlikely(&kmag_free_is_odd))
+		done = push_run(cache, objs, nr, false);
+	if (unlikely(done < nr))
+		free_rest(cache, nr - done, objs + done);
 }
 EXPORT_SYMBOL_GPL(kmag_cache_free_bulk);

@@ -142,6 +142,7 @@ static struct kmag_cache *cache_new(const char *name, unsigned int size,
 	set_name(cache, name);
 	mutex_init(&cache->fence_lock);
 	cache->fast.size = size;
+	cache->fast.zero = ctor ? 0 : size;
 	cache->align = align;
 	cache->flags = flags;
 	cache->ctor = ctor;

@@ -170,42 +170,17 @@ static void swap_locked(struct kmag_cpu *cpu)
 	cpu->stats[KMAG_SWAP]++;
 }
 
-/*
- * Swap loaded and previous where that lets the operation go on: no lock, and
- * interrupts stay on. Between magazines of different capacity the bound would
- * change too; that is left to the slow path.
- */
+/* Swap loaded and previous where that lets the operation go on. */
 static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 {
 	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
 	bool swapped = false;
-	u32 cap, rounds, prev;
-	void **objs;
 
 	preempt_disable();
-	if (kmag_claimed(pcp))
-		goto out;
-	kmag_claim(pcp);
-	barrier();	/* claim before anything is read */
-	cap = __this_cpu_read(pcp->hi);
-	rounds = __this_cpu_read(pcp->rounds);
-	prev = __this_cpu_read(pcp->prev_rounds);
-	/* Closed for either kind, or another capacity: not here. */
-	if (__this_cpu_read(pcp->lo) || cap != __this_cpu_read(pcp->prev_cap))
-		goto release;
-	if (for_alloc ? !rounds && prev : rounds == cap && prev < cap) {
-		objs = __this_cpu_read(pcp->objs);
-		__this_cpu_write(pcp->objs, __this_cpu_read(pcp->prev_objs));
-		__this_cpu_write(pcp->prev_objs, objs);
-		__this_cpu_write(pcp->rounds, prev);
-		__this_cpu_write(pcp->prev_rounds, rounds);
-		__this_cpu_inc(cache->cpu->stats[KMAG_SWAP]);
-		swapped = true;
+	if (kmag_claim(pcp)) {
+		swapped = kmag_swap_claimed(cache, for_alloc);
+		kmag_release(pcp);
 	}
-release:
-	barrier();	/* all written before the release */
-	kmag_release(pcp);
-out:
 	preempt_enable();
 	return swapped;
 }
@@ -301,11 +276,8 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
 	if (unlikely(in_nmi()))
 		goto fail;
 	WARN_ON_ONCE(!rcu_is_watching());
-	if (swap_unlocked(cache, true)) {
-		obj = kmag_pcp_pop(kmag_pcp(cache));
-		if (obj)
-			return obj;
-	}
+	if (swap_unlocked(cache, true) && kmag_pcp_pop(kmag_pcp(cache), &obj))
+		return obj;
 	for (;;) {
 		int nid = kmag_this_node();
 

@@ -50,6 +50,39 @@ void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
 void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr);
 
 /**
+ * kmag_swap_claimed - swap loaded and previous where that lets a CPU go on
+ * @cache: the cache; this CPU's magazines are claimed, preemption is off
+ * @for_alloc: go on with an allocation; else, with a free
+ *
+ * No lock, and interrupts stay on. Between magazines of different capacity the
+ * bound would change too; that is left to the slow path.
+ *
+ * Return: whether they were swapped.
+ */
+static __always_inline bool kmag_swap_claimed(struct kmag_cache *cache,
+					      bool for_alloc)
+{
+	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+	u32 cap = __this_cpu_read(pcp->hi);
+	u32 rounds = __this_cpu_read(pcp->rounds);
+	u32 prev = __this_cpu_read(pcp->prev_rounds);
+	void **objs;
+
+	/* Closed for either kind, or another capacity: not here. */
+	if (__this_cpu_read(pcp->lo) || cap != __this_cpu_read(pcp->prev_cap))
+		return false;
+	if (for_alloc ? rounds || !prev : rounds != cap || prev >= cap)
+		return false;
+	objs = __this_cpu_read(pcp->objs);
+	__this_cpu_write(pcp->objs, __this_cpu_read(pcp->prev_objs));
+	__this_cpu_write(pcp->prev_objs, objs);
+	__this_cpu_write(pcp->rounds, prev);
+	__this_cpu_write(pcp->prev_rounds, rounds);
+	__this_cpu_inc(cache->cpu->stats[KMAG_SWAP]);
+	return true;
+}
+
+/**
  * kmag_alloc_object - allocate by the slow paths
  * @cache: the cache
  * @gfp: no %KMAG_GFP_ODD
