@@ -272,20 +272,19 @@ static void pages_as_flags_say(struct kunit *test)
 
 		cache = kmag_test_cache(test, 3000, 0, cases[i].flags, NULL);
 		memset(pages, 0, sizeof(*pages));
-		pages->gfp_all = ~0;
+		pages->gfp_all = (__force gfp_t)~0U;
 		objs[0] = kmag_cache_alloc(cache, GFP_KERNEL_ACCOUNT);
 		kmag_cache_shrink(cache);
 		objs[1] = kmag_cache_zalloc(cache, GFP_KERNEL);
 		kmag_cache_shrink(cache);
 		objs[2] = kmag_cache_alloc(cache, GFP_ATOMIC | __GFP_MEMALLOC);
 		KUNIT_EXPECT_GE(test, pages->calls, 1);
-		KUNIT_EXPECT_EQ(test, pages->gfp_any & never, 0);
+		KUNIT_EXPECT_FALSE(test, pages->gfp_any & never);
 		KUNIT_EXPECT_TRUE(test, pages->gfp_all & __GFP_NOMEMALLOC);
-		KUNIT_EXPECT_EQ(test, pages->gfp_any &
-				(__GFP_ACCOUNT | __GFP_RECLAIMABLE),
-				cases[i].all);
-		KUNIT_EXPECT_EQ(test, pages->gfp_all & cases[i].all,
-				cases[i].all);
+		KUNIT_EXPECT_TRUE(test, (pages->gfp_any & (__GFP_ACCOUNT |
+				  __GFP_RECLAIMABLE)) == cases[i].all);
+		KUNIT_EXPECT_TRUE(test, (pages->gfp_all & cases[i].all) ==
+				  cases[i].all);
 		kmag_test_free(cache, objs, 3);
 		kmag_test_destroy(test, cache);
 	}

@@ -7,7 +7,6 @@
  */
 #include <kunit/test.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -15,6 +14,7 @@
 #include "util.h"
 
 #define LIVE	200
+#define SIZE	104	/* leaves a tail, with a red zone and without */
 
 /* Live objects of two caches, whose contents and number must stay. */
 struct fixture {
@@ -32,8 +32,8 @@ static void fixture_init(struct kunit *test, struct fixture *f)
 
 	f->test = test;
 	f->bad = 0;
-	f->cache = kmag_test_cache(test, 120, 0, 0, NULL);
-	f->other = kmag_test_cache(test, 120, 0, 0, NULL);
+	f->cache = kmag_test_cache(test, SIZE, 0, 0, NULL);
+	f->other = kmag_test_cache(test, SIZE, 0, 0, NULL);
 	f->objs = kmag_test_array(test, LIVE);
 	f->others = kmag_test_array(test, LIVE);
 	kmag_test_alloc(test, f->cache, f->objs, LIVE);
@@ -135,7 +135,7 @@ static void double_free_in_its_slab(struct kunit *test)
 static void double_free_after_its_slab(struct kunit *test)
 {
 	struct kmag_test_source *pages = kmag_test_pages(test);
-	struct kmag_cache *cache = kmag_test_cache(test, 120, 0, 0, NULL);
+	struct kmag_cache *cache = kmag_test_cache(test, SIZE, 0, 0, NULL);
 	void *obj;
 
 	/* Pages under watch are not given to anybody else yet. */
@@ -178,9 +178,7 @@ static void foreign_pointers(struct kunit *test)
 	free_wrong(&f, ERR_PTR(-ENOMEM));
 
 	/* One whose page claims to be a slab of this cache. */
-	rcu_read_lock();
-	index = kmag_slab_of(f.objs[0])->index;
-	rcu_read_unlock();
+	index = kmag_test_slab_of(f.objs[0])->index;
 	set_page_private(page, index);
 	free_wrong(&f, page_address(page));
 	set_page_private(page, 0);
@@ -206,11 +204,9 @@ static void interior_pointers(struct kunit *test)
 	void *past;
 
 	fixture_init(test, &f);
-	rcu_read_lock();
-	slab = kmag_slab_of(f.objs[0]);
+	slab = kmag_test_slab_of(f.objs[0]);
 	past = slab->base + slab->slots * f.cache->stride;
-	KUNIT_EXPECT_TRUE(test, past < slab->base + kmag_slab_bytes(slab));
-	rcu_read_unlock();
+	KUNIT_ASSERT_TRUE(test, past < slab->base + kmag_slab_bytes(slab));
 
 	free_wrong(&f, f.objs[0] + 8);
 	free_wrong(&f, f.objs[1] + 1);
@@ -241,8 +237,8 @@ static void pointers_of_another_cache(struct kunit *test)
 /* Among the good, in whole magazines, in bulk, through depot and flush. */
 static void wrong_among_the_right(struct kunit *test)
 {
-	struct kmag_cache *cache = kmag_test_cache(test, 120, 0, 0, NULL);
-	struct kmag_cache *other = kmag_test_cache(test, 120, 0, 0, NULL);
+	struct kmag_cache *cache = kmag_test_cache(test, SIZE, 0, 0, NULL);
+	struct kmag_cache *other = kmag_test_cache(test, SIZE, 0, 0, NULL);
 	const unsigned int nr = 40 * cache->capacity;
 	void **objs = kmag_test_array(test, nr);
 	void **mixed = kmag_test_array(test, 2 * nr);
@@ -283,6 +279,37 @@ static void wrong_among_the_right(struct kunit *test)
 	kmag_cache_free(other, foreign);
 }
 
+/* KASAN is told what may be touched, also of objects in magazines. */
+static void shadow_follows_objects(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 92, 0, 0, NULL);
+	void *obj, *next, *at;
+
+	if (!IS_ENABLED(CONFIG_KASAN_GENERIC))
+		kunit_skip(test, "needs KASAN");
+	obj = kmag_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	for (at = obj; at < obj + 88; at += 8)
+		KUNIT_EXPECT_EQ(test, kmag_test_shadow(at), 0);
+	/* Of the last eight bytes, four. */
+	KUNIT_EXPECT_EQ(test, kmag_test_shadow(obj + 88), 4);
+	for (at = obj + 96; at < obj + cache->stride; at += 8)
+		KUNIT_EXPECT_EQ(test, kmag_test_shadow(at), 0xfc);
+	/* The next one is in the magazine, and nobody's. */
+	next = kmag_test_cpu(cache)->fast.objs[0];
+	KUNIT_EXPECT_EQ(test, kmag_test_shadow(next), 0xfc);
+
+	kmag_cache_free(cache, obj);
+	for (at = obj; at < obj + 96; at += 8)
+		KUNIT_EXPECT_EQ(test, kmag_test_shadow(at), 0xfb);
+	/* So what is freed twice is found at once. */
+	kmag_cache_free(cache, obj);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_BAD), 1);
+	KUNIT_EXPECT_PTR_EQ(test, kmag_cache_alloc(cache, GFP_KERNEL), obj);
+	KUNIT_EXPECT_EQ(test, kmag_test_shadow(obj), 0);
+	kmag_cache_free(cache, obj);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(double_free_in_magazines),
 	KUNIT_CASE(double_free_in_its_slab),
@@ -291,6 +318,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interior_pointers),
 	KUNIT_CASE(pointers_of_another_cache),
 	KUNIT_CASE(wrong_among_the_right),
+	KUNIT_CASE(shadow_follows_objects),
 	{}
 };
 

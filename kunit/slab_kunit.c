@@ -5,7 +5,6 @@
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/mm.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -95,16 +94,6 @@ static void layout_of_every_size(struct kunit *test)
 	}
 }
 
-static struct kmag_slab *slab_of(const void *addr)
-{
-	struct kmag_slab *slab;
-
-	rcu_read_lock();
-	slab = kmag_slab_of(addr);
-	rcu_read_unlock();
-	return slab;
-}
-
 static void finds_slab_and_slot(struct kunit *test)
 {
 	static const unsigned int sizes[] = { 8, 24, 100, 700, 5000, 33000 };
@@ -119,7 +108,7 @@ static void finds_slab_and_slot(struct kunit *test)
 		cache = kmag_test_cache(test, sizes[i], 0, 0, NULL);
 		obj = kmag_cache_alloc(cache, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, obj);
-		slab = slab_of(obj);
+		slab = kmag_test_slab_of(obj);
 		KUNIT_ASSERT_NOT_NULL(test, slab);
 		KUNIT_EXPECT_PTR_EQ(test, slab->cache, cache);
 		slot = (obj - slab->base) / cache->stride;
@@ -134,14 +123,14 @@ static void finds_slab_and_slot(struct kunit *test)
 			if (at % cache->stride == 0 &&
 			    at / cache->stride < slab->slots)
 				want = at / cache->stride;
-			if (slab_of(addr) != slab ||
+			if (kmag_test_slab_of(addr) != slab ||
 			    kmag_slab_slot(slab, addr) != want)
 				break;
 		}
 		KUNIT_EXPECT_PTR_EQ(test, addr,
 				    slab->base + kmag_slab_bytes(slab));
-		KUNIT_EXPECT_PTR_NE(test, slab_of(addr), slab);
-		KUNIT_EXPECT_PTR_NE(test, slab_of(slab->base - 1), slab);
+		KUNIT_EXPECT_PTR_NE(test, kmag_test_slab_of(addr), slab);
+		KUNIT_EXPECT_PTR_NE(test, kmag_test_slab_of(slab->base - 1), slab);
 		kmag_cache_free(cache, obj);
 	}
 }
@@ -157,19 +146,19 @@ static void finds_no_slab_elsewhere(struct kunit *test)
 	int on_stack;
 
 	KUNIT_EXPECT_TRUE(test, page && kmem && large && virt);
-	KUNIT_EXPECT_NULL(test, slab_of(NULL));
-	KUNIT_EXPECT_NULL(test, slab_of((void *)0x1000));
-	KUNIT_EXPECT_NULL(test, slab_of((void *)ULONG_MAX));
-	KUNIT_EXPECT_NULL(test, slab_of((void *)(ULONG_MAX / 2 + 1)));
-	KUNIT_EXPECT_NULL(test, slab_of((void *)PAGE_OFFSET - 8));
-	KUNIT_EXPECT_NULL(test, slab_of(&on_stack));
-	KUNIT_EXPECT_NULL(test, slab_of(&some_data));
-	KUNIT_EXPECT_NULL(test, slab_of(finds_no_slab_elsewhere));
-	KUNIT_EXPECT_NULL(test, slab_of(kmem));
-	KUNIT_EXPECT_NULL(test, slab_of(large));
-	KUNIT_EXPECT_NULL(test, slab_of(virt));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(NULL));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of((void *)0x1000));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of((void *)ULONG_MAX));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of((void *)(ULONG_MAX / 2 + 1)));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of((void *)PAGE_OFFSET - 8));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(&on_stack));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(&some_data));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(finds_no_slab_elsewhere));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(kmem));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(large));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(virt));
 	if (page)
-		KUNIT_EXPECT_NULL(test, slab_of(page_address(page)));
+		KUNIT_EXPECT_NULL(test, kmag_test_slab_of(page_address(page)));
 	vfree(virt);
 	kfree(large);
 	kfree(kmem);
@@ -212,7 +201,7 @@ static void takes_and_gives_runs(struct kunit *test)
 
 	/* A run of addresses, the lowest handed out first: it is last. */
 	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs, slots), slots);
-	slab = slab_of(objs[0]);
+	slab = kmag_test_slab_of(objs[0]);
 	KUNIT_ASSERT_NOT_NULL(test, slab);
 	for (i = 0; i < slots; i++)
 		KUNIT_EXPECT_PTR_EQ(test, objs[i], slab->base +
@@ -241,7 +230,7 @@ static void takes_and_gives_runs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, node->meta, 0);
 	KUNIT_EXPECT_EQ(test, kmag_slab_free_list(&dead), 1 << cache->order);
 	KUNIT_EXPECT_TRUE(test, list_empty(&dead));
-	KUNIT_EXPECT_NULL(test, slab_of(objs[0]));
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(objs[0]));
 }
 
 /* Of several slabs the fullest gives first: sparse ones get a chance. */
@@ -268,12 +257,12 @@ static void fullest_slab_gives_first(struct kunit *test)
 		int which = by_fullness[i];
 		void **run = objs + which * slots;
 		unsigned int want = slots - left[which];
-		struct kmag_slab *slab = slab_of(run[slots - 1]);
+		struct kmag_slab *slab = kmag_test_slab_of(run[slots - 1]);
 
 		KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, run, want),
 				want);
 		for (j = 0; j < want; j++)
-			KUNIT_EXPECT_PTR_EQ(test, slab_of(run[j]), slab);
+			KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(run[j]), slab);
 	}
 	KUNIT_EXPECT_EQ(test, node->free, 0);
 	kmag_slab_give(cache, objs, nr, &dead);
@@ -318,15 +307,13 @@ static void walk_sees_each_slab_once(struct kunit *test)
 		       20 * cache->slab_slots);
 	kmag_slab_grow(other, GFP_KERNEL, kmag_this_node(),
 		       20 * other->slab_slots);
-	rcu_read_lock();
-	while ((slab = kmag_slab_next(cache, &index))) {
+	while ((slab = kmag_test_next_slab(cache, &index))) {
 		KUNIT_EXPECT_PTR_EQ(test, slab->cache, cache);
 		KUNIT_EXPECT_GT(test, index, last);
 		last = index;
 		seen++;
 	}
-	KUNIT_EXPECT_NULL(test, kmag_slab_next(cache, &index));
-	rcu_read_unlock();
+	KUNIT_EXPECT_NULL(test, kmag_test_next_slab(cache, &index));
 	KUNIT_EXPECT_EQ(test, seen, 20);
 }
 
@@ -388,13 +375,11 @@ static void small_order_under_pressure(struct kunit *test)
 	pages->fail_order = cache->order;
 	obj = kmag_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
-	rcu_read_lock();
-	while ((slab = kmag_slab_next(cache, &index))) {
+	while ((slab = kmag_test_next_slab(cache, &index))) {
 		KUNIT_EXPECT_EQ(test, slab->order, cache->min_order);
 		KUNIT_EXPECT_EQ(test, slab->slots, (PAGE_SIZE <<
 				cache->min_order) / cache->stride);
 	}
-	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_SLAB_FALLBACK),
 			kmag_test_stat(cache, KMAG_SLAB_NEW));
 	kmag_test_exact(test, cache, 1);

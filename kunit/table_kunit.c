@@ -194,6 +194,7 @@ static void pages_must_be_named_back(struct kunit *test)
 {
 	struct entries *e = entries_new(test);
 	struct page *mine, *other;
+	void *addr;
 
 	mine = alloc_pages(GFP_KERNEL | __GFP_COMP, 1);
 	other = alloc_page(GFP_KERNEL);
@@ -204,19 +205,15 @@ static void pages_must_be_named_back(struct kunit *test)
 	set_page_private(mine, e->index[0]);
 	set_page_private(other, e->index[0]);
 
-	rcu_read_lock();
-	KUNIT_EXPECT_PTR_EQ(test, kmag_slab_of(page_address(mine)),
-			    &e->slabs[0]);
+	addr = page_address(mine);
+	KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(addr), &e->slabs[0]);
 	/* Tail pages lead to the head. */
-	KUNIT_EXPECT_PTR_EQ(test, kmag_slab_of(page_address(mine) + PAGE_SIZE + 9),
-			    &e->slabs[0]);
-	KUNIT_EXPECT_NULL(test, kmag_slab_of(page_address(other)));
-	rcu_read_unlock();
+	addr += PAGE_SIZE + 9;
+	KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(addr), &e->slabs[0]);
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(page_address(other)));
 
 	kmag_table_del(e->index[--e->nr]);
-	rcu_read_lock();
-	KUNIT_EXPECT_NULL(test, kmag_slab_of(page_address(mine)));
-	rcu_read_unlock();
+	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(page_address(mine)));
 	set_page_private(mine, 0);
 	set_page_private(other, 0);
 out:

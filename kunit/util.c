@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -139,6 +140,26 @@ struct kmag_cpu *kmag_test_cpu(struct kmag_cache *cache)
 struct kmag_node *kmag_test_node(struct kmag_cache *cache)
 {
 	return cache->node[kmag_this_node()];
+}
+
+struct kmag_slab *kmag_test_slab_of(const void *addr)
+{
+	struct kmag_slab *slab;
+
+	rcu_read_lock();
+	slab = kmag_slab_of(addr);
+	rcu_read_unlock();
+	return slab;
+}
+
+struct kmag_slab *kmag_test_next_slab(struct kmag_cache *cache, u32 *index)
+{
+	struct kmag_slab *slab;
+
+	rcu_read_lock();
+	slab = kmag_slab_next(cache, index);
+	rcu_read_unlock();
+	return slab;
 }
 
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
@@ -331,7 +352,7 @@ struct kmag_test_source *kmag_test_pages(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pages_action,
 							NULL), 0);
 	memset(&page_source, 0, sizeof(page_source));
-	page_source.gfp_all = ~0;
+	page_source.gfp_all = (__force gfp_t)~0U;
 	kunit_activate_static_stub(test, kmag_pages_alloc, pages_stub);
 	return &page_source;
 }
@@ -377,7 +398,7 @@ struct kmag_test_source *kmag_test_magazines(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, magazines_action,
 							NULL), 0);
 	memset(&magazine_source, 0, sizeof(magazine_source));
-	magazine_source.gfp_all = ~0;
+	magazine_source.gfp_all = (__force gfp_t)~0U;
 	kunit_activate_static_stub(test, kmag_magazine_alloc, magazine_stub);
 	return &magazine_source;
 }

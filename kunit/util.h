@@ -10,6 +10,7 @@
 #define _KMAG_KUNIT_UTIL_H
 
 #include <kunit/test.h>
+#include <linux/kasan.h>
 #include <linux/prandom.h>
 
 #include "internal.h"
@@ -75,6 +76,10 @@ unsigned int kmag_test_nr_caches(void);
 struct kmag_cpu *kmag_test_cpu(struct kmag_cache *cache);
 struct kmag_node *kmag_test_node(struct kmag_cache *cache);
 
+/* The slab at an address, or the next one of a walk; of a quiet cache. */
+struct kmag_slab *kmag_test_slab_of(const void *addr);
+struct kmag_slab *kmag_test_next_slab(struct kmag_cache *cache, u32 *index);
+
 /* Arrays of objects, freed with the test; allocated and filled or given back. */
 void **kmag_test_array(struct kunit *test, size_t nr);
 void kmag_test_alloc(struct kunit *test, struct kmag_cache *cache, void **objs,
@@ -84,6 +89,19 @@ void kmag_test_free(struct kmag_cache *cache, void **objs, size_t nr);
 /* Fill an object with what tells it from others, and see that it is intact. */
 void kmag_test_fill(struct kmag_cache *cache, void *obj, u32 seed);
 bool kmag_test_intact(struct kmag_cache *cache, const void *obj, u32 seed);
+
+/* What KASAN knows of the eight bytes at an address; 0: all may be touched. */
+#ifdef CONFIG_KASAN_GENERIC
+static inline u8 kmag_test_shadow(const void *addr)
+{
+	return *(u8 *)kasan_mem_to_shadow(addr);
+}
+#else
+static inline u8 kmag_test_shadow(const void *addr)
+{
+	return 0;
+}
+#endif
 
 /* Read a file of the guest, or write it; as kernel_read() and kernel_write(). */
 ssize_t kmag_test_read_file(const char *name, char *buf, size_t size);
