@@ -158,9 +158,9 @@ int cmd_frag(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CACHE...]",
-		"Show the slabs of each kmag cache by fullness: how many are held, how many its live objects need.\v"
-		"A column is the slabs with less than that share of their objects away, with owners or in magazines. "
-		"NEEDED counts objects with their owners alone; BACK is what would come back to the page allocator.",
+		"Show the slabs of each kmag cache by fullness: how many are held, how many needed.\v\n"
+		"A column counts slabs with less than that share of their objects away, with owners or\n"
+		"in magazines. NEEDED is for objects with their owners alone; BACK would come back.\n",
 		NULL, NULL, NULL };
 	struct options o = {};
 

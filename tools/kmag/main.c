@@ -19,8 +19,8 @@ static void usage(FILE *to)
 	fprintf(to, "Usage: kmag COMMAND [OPTION...]\n\nCommands:\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\nkmag COMMAND --help tells its options.\n"
-		"Exit status: 0 good, 1 failed, 2 usage, 3 not available here.\n");
+	fprintf(to, "\nkmag COMMAND --help tells its options.\n");
+	fprintf(to, "Exit status: 0 good, 1 failed, 2 usage, 3 not available here.\n");
 }
 
 int main(int argc, char **argv)

@@ -190,13 +190,17 @@ static char *definition(struct probes *p, const struct probe_def *def, const cha
 {
 	const struct kbtf *k = &p->kbtf;
 	const char *s = *def->type == 'r' ? "$retval" : "$arg1";
+	char *fields, *line;
 
 	if (def->args)
 		return xprintf("%s:%s/%s %s %s", def->type, p->group, def->event,
 			       symbol, def->args);
-	return xprintf("%s:%s/%s %s s=%s:x64 name=+0(+%u(%s)):string size=+%u(%s):u32 align=+%u(%s):u32 flags=+%u(%s):u32 ctor=+%u(%s):x64",
-		       def->type, p->group, def->event, symbol, s, k->name, s,
-		       k->object_size, s, k->align, s, k->flags, s, k->ctor, s);
+	fields = xprintf("size=+%u(%s):u32 align=+%u(%s):u32 flags=+%u(%s):u32 ctor=+%u(%s):x64",
+			 k->object_size, s, k->align, s, k->flags, s, k->ctor, s);
+	line = xprintf("%s:%s/%s %s s=%s:x64 name=+0(+%u(%s)):string %s", def->type, p->group,
+		       def->event, symbol, s, k->name, s, fields);
+	free(fields);
+	return line;
 }
 
 static int field(struct tep_event *ev, const char *name)
@@ -297,7 +301,7 @@ static void destroy_all(struct probes *p)
 
 static int create_all(struct probes *p)
 {
-	const char *systems[] = { p->group, "kmem", NULL };
+	const char * const systems[] = { p->group, "kmem", NULL };
 	const struct probe_def *defs = fprobe_defs;
 	size_t i, nr = ARRAY_SIZE(fprobe_defs);
 
@@ -369,7 +373,7 @@ struct probes *probes_open(unsigned int buffer_kb, int *error)
 	/* libtracefs would mount it; that is its owner's business. */
 	if (access("/sys/kernel/tracing/dynamic_events", F_OK) &&
 	    access("/sys/kernel/debug/tracing/dynamic_events", F_OK)) {
-		say("there is no tracefs at /sys/kernel/tracing: mount -t tracefs tracefs /sys/kernel/tracing");
+		say("no tracefs at /sys/kernel/tracing: mount -t tracefs none /sys/kernel/tracing");
 		return NULL;
 	}
 	tracefs_set_loglevel(TEP_LOG_NONE);
@@ -440,11 +444,13 @@ const char *probes_method(struct probes *p)
 static int enable(struct probes *p, bool caches)
 {
 	unsigned int i;
+	bool of_cache;
 
 	for (i = 0; i < p->nr_events; i++) {
 		const struct probe_def *def = p->events[i].def;
 
-		if (caches != (def->kind == PROBE_CACHE))
+		of_cache = def->kind == PROBE_CACHE;
+		if (caches != of_cache)
 			continue;
 		if (tracefs_event_enable(p->instance, def->system ? def->system : p->group,
 					 def->event)) {

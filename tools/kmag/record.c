@@ -28,6 +28,7 @@
 struct options {
 	const char *output;
 	unsigned int buffer_kb;
+	const char *report;
 	bool json;
 	char **command;
 };
@@ -65,7 +66,7 @@ static void warn_merged(void)
 	if (dir)
 		closedir(dir);
 	if (merged)
-		say("%u of this kernel's caches are merged into others and carry their names; boot with slab_nomerge to tell them apart",
+		say("%u caches are merged and carry others' names: boot with slab_nomerge",
 		    merged);
 }
 
@@ -322,23 +323,25 @@ static int report(struct recorder *r, const struct options *o,
 	};
 	json_t *json;
 	size_t i;
+	int ret;
 
+	json = json_pack("{s:s, s:s, s:s, s:b}", "schema", "kmag.record/1",
+			 "file", o->output, "method", probes_method(r->probes),
+			 "bulk_allocations_recorded", probes_have_bulk(r->probes));
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		json_object_set_new(json, numbers[i].key, json_integer(numbers[i].value));
+	ret = json_save(json, o->report);
 	if (o->json) {
-		json = json_pack("{s:s, s:s, s:s, s:b}", "schema", "kmag.record/1",
-				 "file", o->output, "method", probes_method(r->probes),
-				 "bulk_allocations_recorded", probes_have_bulk(r->probes));
-		for (i = 0; i < ARRAY_SIZE(numbers); i++)
-			json_object_set_new(json, numbers[i].key,
-					    json_integer(numbers[i].value));
-		if (json_print(json))
-			return KMAG_EXIT_FAILED;
+		ret |= json_print(json);
 	} else {
+		json_decref(json);
 		printf("%s: %s operations (%s allocations, %s frees) of %u caches in %.1f s\n",
 		       o->output, commas(totals->records), commas(totals->allocs),
 		       commas(totals->records - totals->allocs), used, totals->ns / 1e9);
-		printf("followed with %s; %s events lost (%.4f %%); %s objects of bulk calls and %s allocations not recorded (%.4f %%)\n",
+		printf("followed with %s; %s events lost (%.4f %%)\n",
 		       probes_method(r->probes), commas(totals->lost),
-		       100.0 * totals->lost / (totals->records + totals->lost + 1),
+		       100.0 * totals->lost / (totals->records + totals->lost + 1));
+		printf("%s objects of bulk calls and %s allocations not recorded (%.4f %%)\n",
 		       commas(totals->bulk_lost), commas(totals->unpaired),
 		       100.0 * (totals->bulk_lost + totals->unpaired) /
 		       (totals->records + totals->bulk_lost + totals->unpaired + 1));
@@ -346,8 +349,10 @@ static int report(struct recorder *r, const struct options *o,
 			printf("%u of the caches could not be told by name\n", unknown);
 		fflush(stdout);
 	}
+	if (ret)
+		return KMAG_EXIT_FAILED;
 	if (too_many) {
-		say("the ring buffer lost %s of %s events, more than %u in a thousand: give it more with --buffer",
+		say("%s of %s events were lost, over %u in a thousand: see --buffer",
 		    commas(totals->lost), commas(totals->records + totals->lost), LOST_PER_MILLE);
 		return KMAG_EXIT_FAILED;
 	}
@@ -431,6 +436,7 @@ static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "Write the recording to FILE (kmag.trace)", 0 },
 	{ "buffer", 'b', "KIB", 0, "Ring buffer of each CPU, in KiB (32768)", 0 },
 	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
+	{ "report", 'r', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
 	{}
 };
 
@@ -453,6 +459,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'j':
 		o->json = true;
 		return 0;
+	case 'r':
+		o->report = arg;
+		return 0;
 	case ARGP_KEY_ARGS:
 		o->command = state->argv + state->next;
 		return 0;
@@ -468,9 +477,9 @@ int cmd_record(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "-- COMMAND [ARG...]",
-		"Follow the allocations and frees of the kernel's slab caches while COMMAND runs.\v"
-		"Needs root, tracefs and a kernel with BTF. Boot with slab_nomerge, so that each cache has its own name. "
-		"A recording that lost more than 1 event in 1000 is written and fails.",
+		"Follow allocations and frees of the kernel's slab caches while COMMAND runs.\v\n"
+		"Needs root, tracefs and a kernel with BTF. Boot with slab_nomerge, so that each cache\n"
+		"has its own name. A recording that lost over 1 event in 1000 is written, and fails.\n",
 		NULL, NULL, NULL };
 	struct options o = { .output = "kmag.trace", .buffer_kb = DEFAULT_BUFFER_KB };
 

@@ -24,7 +24,7 @@
 struct options {
 	const char *file;
 	const char *maps;
-	const char *output;
+	const char *report;
 	bool backends[NR_SIDES];	/* by enum kmag_backend */
 	unsigned int samples;
 	bool json;
@@ -65,7 +65,7 @@ static int create(struct side *s, unsigned int nr, const struct trace_cache *c)
 	if (!ioctl(s->fd, KMAG_IOC_CREATE, req))
 		return 0;
 	if (errno == EINVAL || errno == E2BIG || errno == EOPNOTSUPP) {
-		say("%s cannot make the cache %s (size %u, align %u): %m; its operations are not replayed",
+		say("%s cannot make %s (size %u, align %u), which is left out: %m",
 		    s->name, c->name, c->size, c->align);
 		return 1;
 	}
@@ -373,6 +373,7 @@ static int replay(struct replay *r, const struct options *o)
 	char *verdict, *error;
 	unsigned int k;
 	json_t *json;
+	int ret;
 
 	r->trace = trace_load(o->file, &error);
 	if (!r->trace) {
@@ -415,18 +416,15 @@ static int replay(struct replay *r, const struct options *o)
 	for (k = 0; k < r->nr_sides; k++)
 		if (finish(r, &r->sides[k], o))
 			return KMAG_EXIT_FAILED;
-	if (o->output) {
-		json = replay_json(r);
-		if (json_dump_file(json, o->output, JSON_INDENT(2))) {
-			say("cannot write %s: %m", o->output);
-			json_decref(json);
-			return KMAG_EXIT_FAILED;
-		}
+	json = replay_json(r);
+	ret = json_save(json, o->report);
+	if (o->json) {
+		ret |= json_print(json);
+	} else {
 		json_decref(json);
-	}
-	if (!o->json)
 		replay_print(r);
-	else if (json_print(replay_json(r)))
+	}
+	if (ret)
 		return KMAG_EXIT_FAILED;
 	verdict = replay_verdict(r);
 	if (!verdict)
@@ -464,7 +462,7 @@ enum {
 static const struct argp_option options[] = {
 	{ "backend", 'b', "NAME", 0, "kmag, slub or both (both)", 0 },
 	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
-	{ "output", 'o', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
+	{ "report", 'r', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
 	{ "no-check", KEY_NO_CHECK, NULL, 0,
 	  "Do not fill objects and check their contents, for times and counts of the allocators alone",
 	  0 },
@@ -490,8 +488,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'j':
 		o->json = true;
 		return 0;
-	case 'o':
-		o->output = arg;
+	case 'r':
+		o->report = arg;
 		return 0;
 	case KEY_NO_CHECK:
 		o->no_check = true;
@@ -523,8 +521,8 @@ int cmd_replay(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "FILE",
-		"Do the recording FILE again, in the kernel, on kmag and on its own slab allocator.\v"
-		"Fails when contents changed, an allocation failed, or the bytes do not add up.",
+		"Do the recording FILE again, in the kernel, on kmag and on its own slab allocator.\v\n"
+		"Fails when contents changed, an allocation failed, or the bytes do not add up.\n",
 		NULL, NULL, NULL };
 	struct options o = { .backends = { true, true }, .samples = DEFAULT_SAMPLES };
 	struct replay r = {};

@@ -78,10 +78,10 @@ char *replay_verdict(const struct replay *r)
 			return xprintf("%s did %s allocations of %s", s->name,
 				       commas(s->sum.allocs), commas(r->plan->allocs));
 		if (s->wrong_live)
-			return xprintf("%s samples of %s tell another number of live objects than the replay has",
+			return xprintf("%s samples of %s disagree with the replay on live objects",
 				       commas(s->wrong_live), s->name);
 		if (s->account_end.skew || s->account_shrunk.skew)
-			return xprintf("the bytes of %s do not add up: off by %lld before and %lld after the shrink",
+			return xprintf("bytes of %s do not add up: off by %lld, after the shrink %lld",
 				       s->name, (long long)s->account_end.skew,
 				       (long long)s->account_shrunk.skew);
 		if (s->validate_errors)
@@ -112,7 +112,7 @@ static void print_head(const struct replay *r)
 	printf("  %12s events lost, %s bulk objects and %s allocations not recorded\n",
 	       commas(t->lost), commas(t->bulk_lost), commas(t->unpaired));
 	if (r->plan->implied)
-		printf("and %s frees were put in that nobody saw, as their address was allocated again\n",
+		printf("and %s frees that nobody saw were put in: the address was allocated again\n",
 		       commas(r->plan->implied));
 	free(kernel);
 	free(command);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* /proc/slabinfo: what the kernel tells of its own slab allocator. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@ int slabinfo_read(const char *prefix,
 {
 	FILE *f = fopen("/proc/slabinfo", "re");
 	struct slabinfo_row r;
-	char line[512];
+	char line[512], *tail;
 	int ret = -1;
 
 	if (!f) {
@@ -26,9 +25,11 @@ int slabinfo_read(const char *prefix,
 	while (fgets(line, sizeof(line), f)) {
 		if (*line == '#' || strncmp(line, prefix, strlen(prefix)))
 			continue;
-		if (sscanf(line, "%127s %" SCNu64 " %" SCNu64 " %u %u %u : tunables %*u %*u %*u : slabdata %*u %" SCNu64,
-			   r.name, &r.active_objs, &r.objs, &r.obj_size,
-			   &r.objs_per_slab, &r.pages_per_slab, &r.slabs) != 7) {
+		tail = strstr(line, ": slabdata ");
+		if (!tail ||
+		    sscanf(line, "%127s %llu %llu %u %u %u", r.name, &r.active_objs, &r.objs,
+			   &r.obj_size, &r.objs_per_slab, &r.pages_per_slab) != 6 ||
+		    sscanf(tail, ": slabdata %*u %llu", &r.slabs) != 1) {
 			say("/proc/slabinfo has a row that makes no sense: %s", line);
 			goto out;
 		}

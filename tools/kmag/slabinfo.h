@@ -3,16 +3,14 @@
 #ifndef KMAG_SLABINFO_H
 #define KMAG_SLABINFO_H
 
-#include <stdint.h>
-
 struct slabinfo_row {
 	char name[128];
-	uint64_t active_objs;
-	uint64_t objs;
+	unsigned long long active_objs;
+	unsigned long long objs;
 	unsigned int obj_size;		/* with all that SLUB adds */
 	unsigned int objs_per_slab;
 	unsigned int pages_per_slab;
-	uint64_t slabs;
+	unsigned long long slabs;
 };
 
 /**

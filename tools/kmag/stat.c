@@ -51,10 +51,12 @@ static void print_total(const struct account *a, const struct tiers *t, unsigned
 {
 	unsigned int i;
 
-	printf("\n%u caches: %s of slab pages = %s in use + %s alignment + %s in CPU magazines + %s in depot + %s in partial slabs + %s in empty slabs + %s in transit + %s tails\n",
-	       nr, bytes(a->slabs), bytes(a->live), bytes(a->align), bytes(a->cpu),
-	       bytes(a->depot), bytes(a->partial), bytes(a->empty), bytes(a->transit),
-	       bytes(a->tail));
+	printf("\n%u caches: %s of slab pages = %s in use + %s alignment", nr, bytes(a->slabs),
+	       bytes(a->live), bytes(a->align));
+	printf(" + %s in CPU magazines + %s in depot + %s in partial slabs", bytes(a->cpu),
+	       bytes(a->depot), bytes(a->partial));
+	printf(" + %s in empty slabs + %s in transit + %s tails\n", bytes(a->empty),
+	       bytes(a->transit), bytes(a->tail));
 	printf("beside them %s of magazines and %s of metadata; the sum is off by %lld bytes\n",
 	       bytes(a->mags), bytes(a->meta), (long long)a->skew);
 	printf("served by");
@@ -218,9 +220,9 @@ int cmd_stat(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CACHE...]",
-		"Show what each kmag cache holds, and where its operations were served.\v"
-		"CACHE is a name, or name-id as in debugfs; shell patterns are taken. "
-		"MAG% is the share of operations that a magazine of their CPU served.",
+		"Show what each kmag cache holds, and where its operations were served.\v\n"
+		"CACHE is a name, or name-id as in debugfs; shell patterns are taken.\n"
+		"MAG% is the share of operations that a magazine of their CPU served.\n",
 		NULL, NULL, NULL };
 	struct options o = {};
 

@@ -84,13 +84,19 @@ struct trace_writer *trace_create(const char *path, unsigned int nr_cpus,
 
 /**
  * trace_write - add one record; those of a CPU in the order of time
+ * @w: the writer
+ * @rec: the record
+ *
  * Return: 0, or -1 with errno set.
  */
 int trace_write(struct trace_writer *w, const struct trace_rec *rec);
 
 /**
  * trace_finish - write what is left, the cache table and the totals
+ * @w: the writer
  * @caches: by the number in records; [0] is TRACE_CACHE_ANY
+ * @nr_caches: how many
+ * @totals: how whole the recording is
  *
  * Fills in ->records and ->allocs of @totals. The writer is gone afterwards.
  * Return: 0, or -1 with errno set.

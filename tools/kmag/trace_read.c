@@ -287,7 +287,7 @@ static int read_all(struct reader *r)
 		return truncated(r);
 	version = get_le(r->map + 8, 2);
 	if (version > TRACE_VERSION)
-		return bad(r, xprintf("%s was written by a newer kmag: its format is %u, this one reads up to %u",
+		return bad(r, xprintf("%s is of a newer kmag: its format is %u, this one reads %u",
 				      r->path, version, TRACE_VERSION));
 	if (get_le(r->map + 12, 4) != crc32(0, r->map, 12))
 		return bad(r, xprintf("%s is corrupt: its header does not match its checksum",

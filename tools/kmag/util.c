@@ -102,6 +102,15 @@ enum kmag_exit json_print(json_t *json)
 	return KMAG_EXIT_OK;
 }
 
+enum kmag_exit json_save(const json_t *json, const char *path)
+{
+	if (path && json_dump_file(json, path, JSON_INDENT(2))) {
+		say("cannot write %s: %m", path);
+		return KMAG_EXIT_FAILED;
+	}
+	return KMAG_EXIT_OK;
+}
+
 uint64_t now_ns(void)
 {
 	struct timespec ts;

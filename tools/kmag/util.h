@@ -42,6 +42,9 @@ void progress_end(void);
 /* Prints @json to stdout and drops it. */
 enum kmag_exit json_print(json_t *json);
 
+/* Writes @json to @path, unless that is NULL. */
+enum kmag_exit json_save(const json_t *json, const char *path);
+
 uint64_t now_ns(void);
 
 /* 1,234,567 in one of a few static buffers. */

@@ -17,7 +17,7 @@
 #define CPUS		3
 #define NR_RECS		20000
 
-static char path[] = "/tmp/kmag-trace-test.XXXXXX";
+static char *path;
 static unsigned int tests, failures;
 static struct trace_rec written[NR_RECS];
 
@@ -277,8 +277,10 @@ int main(void)
 {
 	size_t len;
 	uint8_t *buf;
-	int fd = mkstemp(path);
+	int fd;
 
+	path = xprintf("%s/kmag-trace-test.XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	fd = mkstemp(path);
 	if (fd < 0)
 		return 1;
 	close(fd);
