@@ -81,7 +81,7 @@ char *replay_verdict(const struct replay *r)
 			return xprintf("%s samples of %s disagree with the replay on live objects",
 				       commas(s->wrong_live), s->name);
 		if (s->account_end.skew || s->account_shrunk.skew)
-			return xprintf("bytes of %s do not add up: off by %lld, after the shrink %lld",
+			return xprintf("bytes of %s do not add up: %lld off, after shrink %lld",
 				       s->name, (long long)s->account_end.skew,
 				       (long long)s->account_shrunk.skew);
 		if (s->validate_errors)
@@ -112,7 +112,7 @@ static void print_head(const struct replay *r)
 	printf("  %12s events lost, %s bulk objects and %s allocations not recorded\n",
 	       commas(t->lost), commas(t->bulk_lost), commas(t->unpaired));
 	if (r->plan->implied)
-		printf("and %s frees that nobody saw were put in: the address was allocated again\n",
+		printf("and %s frees that nobody saw were put in, where an address came again\n",
 		       commas(r->plan->implied));
 	free(kernel);
 	free(command);
@@ -345,7 +345,8 @@ static json_t *json_caches(const struct replay *r)
 
 			json_object_set_new(json, s->name,
 					    json_pack("{s:o, s:o}",
-						      "end", json_held(&s->end_by_cache[i]), "shrunk",
+						      "end", json_held(&s->end_by_cache[i]),
+						      "shrunk",
 						      json_held(&s->shrunk_by_cache[i])));
 		}
 		json_array_append_new(array, json);
