@@ -27,7 +27,7 @@
 #include <uapi/kmag.h>
 
 /* Limits, as KMAG_IOC_INFO tells them. */
-#define KMAG_DEV_MAX_CACHES	1024U
+#define KMAG_DEV_MAX_CACHES	512U
 #define KMAG_DEV_MAX_BATCH	16384U
 #define KMAG_DEV_MAX_OBJECTS	(4U * 1024 * 1024)
 #define KMAG_DEV_MAX_REPLAY	(1024U * 1024)
