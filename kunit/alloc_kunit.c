@@ -206,7 +206,15 @@ static void leaves_contents_alone(struct kunit *test)
 		else
 			KUNIT_EXPECT_TRUE(test, kmag_test_intact(cache, objs[i],
 								 1));
+		kmag_test_fill(cache, objs[i], 1);
 	}
+	/* Nor by bulk. */
+	kmag_cache_free_bulk(cache, nr / 2, objs);
+	KUNIT_ASSERT_EQ(test, kmag_cache_alloc_bulk(cache, GFP_KERNEL, nr / 2,
+						    objs), nr / 2);
+	for (i = 0; i < nr / 2; i++)
+		KUNIT_EXPECT_EQ(test, zeroed ? !memchr_inv(objs[i], 0, 200) :
+				kmag_test_intact(cache, objs[i], 1), true);
 	for (i = nr / 2; i < nr; i++)
 		KUNIT_EXPECT_TRUE(test, kmag_test_intact(cache, objs[i], 1));
 	kmag_test_free(cache, objs, nr);

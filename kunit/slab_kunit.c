@@ -461,6 +461,40 @@ static void nofail_waits_for_a_page(struct kunit *test)
 	kmag_cache_free(cache, obj);
 }
 
+/* Descriptors, the table, the stock: one of them fails, each in its turn. */
+static void each_allocation_fails_once(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 3000, 0, 0, NULL);
+	unsigned int nth, left;
+	void *obj;
+
+	if (!kmag_test_fail_nth(0))
+		kunit_skip(test, "needs fault injection");
+	for (nth = 1; nth < 100; nth++) {
+		/* From nothing, each time. */
+		kmag_cache_shrink(cache);
+		kmag_test_node(cache)->depot.want = 1;
+		kmag_test_fail_nth(nth);
+		obj = kmag_cache_alloc(cache, GFP_NOWAIT);
+		left = kmag_test_fail_left();
+		kmag_test_fail_nth(0);
+		if (obj)
+			kmag_test_fill(cache, obj, nth);
+		kmag_test_exact(test, cache, obj ? 1 : 0);
+		kmag_cache_free(cache, obj);
+		kmag_cache_shrink(cache);
+		KUNIT_EXPECT_EQ(test, kmag_test_pages_left(test), 0);
+		if (left)
+			break;
+	}
+	/* A descriptor a slab at least, and a magazine. */
+	KUNIT_EXPECT_GT(test, nth, 2);
+	KUNIT_EXPECT_LT(test, nth, 100);
+	KUNIT_EXPECT_GT(test, pages->given,
+			kmag_test_stat(cache, KMAG_SLAB_NEW));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(layout_of_every_size),
 	KUNIT_CASE(finds_slab_and_slot),
@@ -473,6 +507,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(every_nth_page_fails),
 	KUNIT_CASE(no_page_at_all),
 	KUNIT_CASE(nofail_waits_for_a_page),
+	KUNIT_CASE(each_allocation_fails_once),
 	{}
 };
 

@@ -12,6 +12,7 @@
 #include <kunit/test.h>
 #include <linux/kasan.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 
 #include "internal.h"
 
@@ -98,6 +99,34 @@ static inline u8 kmag_test_shadow(const void *addr)
 }
 #else
 static inline u8 kmag_test_shadow(const void *addr)
+{
+	return 0;
+}
+#endif
+
+/*
+ * Let the n-th allocation of slab memory from now on fail, if it may not sleep;
+ * or none, with 0. False if this kernel cannot.
+ */
+#ifdef CONFIG_FAULT_INJECTION
+static inline bool kmag_test_fail_nth(unsigned int nth)
+{
+	current->fail_nth = nth;
+	return true;
+}
+
+/* How many are still to come until that one; 0 if it has failed. */
+static inline unsigned int kmag_test_fail_left(void)
+{
+	return current->fail_nth;
+}
+#else
+static inline bool kmag_test_fail_nth(unsigned int nth)
+{
+	return false;
+}
+
+static inline unsigned int kmag_test_fail_left(void)
 {
 	return 0;
 }
