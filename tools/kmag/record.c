@@ -2,7 +2,6 @@
 /* kmag record: follow the kernel's slab users while a command runs. */
 #include <argp.h>
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <traceevent/kbuffer.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "follow.h"
 #include "probe.h"
 #include "trace.h"
@@ -186,39 +186,6 @@ static uint64_t count_lost(struct recorder *r)
 	return lost;
 }
 
-/*
- * The command, held back until the write end of @gate closes. Its exec errno
- * comes through @failed, which otherwise closes empty.
- */
-static pid_t spawn(char **command, int *gate, int *failed)
-{
-	int hold[2], tell[2], err;
-	pid_t pid;
-	char c;
-
-	if (pipe2(hold, O_CLOEXEC) || pipe2(tell, O_CLOEXEC))
-		return -1;
-	pid = fork();
-	if (pid) {
-		close(hold[0]);
-		close(tell[1]);
-		*gate = hold[1];
-		*failed = tell[0];
-		return pid;
-	}
-	close(hold[1]);
-	close(tell[0]);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	if (read(hold[0], &c, 1) == 1) {
-		execvp(command[0], command);
-		err = errno;
-		if (write(tell[1], &err, sizeof(err)) < 0)
-			_exit(126);
-	}
-	_exit(127);
-}
-
 static void show(struct recorder *r)
 {
 	unsigned int unknown, used = follow_used(&r->follow, &unknown);
@@ -230,41 +197,32 @@ static void show(struct recorder *r)
 		 bytes(trace_bytes(r->follow.writer)));
 }
 
-/* Return: the command's wait status, or -1. */
-static int run(struct recorder *r, const struct options *o)
+/* Follows until the command has ended. Return: 0, or -1 after one sentence. */
+static int run(struct recorder *r, struct command *c)
 {
 	const struct timespec idle = { .tv_nsec = IDLE_NS };
+	bool told = false, ended = false;
 	uint64_t shown;
-	int gate, failed, err, status = -1;
-	bool ended = false, told = false;
-	pid_t pid;
 
-	pid = spawn(o->command, &gate, &failed);
-	if (pid < 0) {
-		say("cannot start a process: %m");
-		return -1;
-	}
 	if (probes_enable_caches(r->probes))
-		goto err_enable;
+		return -1;
 	tracefs_trace_on(probes_instance(r->probes));
 	if (probes_describe())
-		goto err_enable;
+		return -1;
 	drain(r, true);
 	r->own = getpid();
 	if (probes_enable_objects(r->probes))
-		goto err_enable;
+		return -1;
 	/* The reader must keep up with everyone else together. */
 	setpriority(PRIO_PROCESS, 0, -10);
 	r->start = now_ns();
 	shown = r->start;
-	if (write(gate, "", 1) != 1)
-		goto err_enable;
+	if (command_go(c))
+		return -1;
 	while (!ended && !r->follow.error) {
-		pid_t got = waitpid(pid, &status, WNOHANG);
-
-		ended = got == pid || (got < 0 && errno != EINTR);
+		ended = command_ended(c);
 		if (stop_signal && !told) {
-			kill(pid, SIGTERM);
+			kill(c->pid, SIGTERM);
 			told = true;
 		}
 		if (!drain(r, false) && !ended)
@@ -278,26 +236,7 @@ static int run(struct recorder *r, const struct options *o)
 	drain(r, true);
 	r->lost = count_lost(r) + probes_missed(r->probes);
 	progress_end();
-	close(gate);
-	if (r->follow.error) {
-		if (!ended) {
-			kill(pid, SIGTERM);
-			waitpid(pid, &status, 0);
-		}
-		say("cannot write %s: %s", o->output, strerror(r->follow.error));
-		status = -1;
-	} else if (read(failed, &err, sizeof(err)) == sizeof(err)) {
-		say("cannot run %s: %s", o->command[0], strerror(err));
-		status = -1;
-	}
-	close(failed);
-	return status;
-
-err_enable:
-	close(gate);
-	waitpid(pid, &status, 0);
-	close(failed);
-	return -1;
+	return 0;
 }
 
 static int report(struct recorder *r, const struct options *o,
@@ -369,22 +308,73 @@ static int report(struct recorder *r, const struct options *o,
 	return KMAG_EXIT_OK;
 }
 
+static void close_cpus(struct recorder *r)
+{
+	unsigned int i;
+
+	for (i = 0; r->cpus && i < r->nr_cpus; i++) {
+		if (r->cpus[i])
+			tracefs_cpu_close(r->cpus[i]);
+		if (r->stats[i] >= 0)
+			close(r->stats[i]);
+	}
+	free(r->cpus);
+	free(r->stats);
+	free(r->page);
+	if (r->kbuf)
+		kbuffer_free(r->kbuf);
+}
+
+/* With the probes made and the file open; drops the writer. */
+static int follow(struct recorder *r, const struct options *o, struct command *c,
+		  struct trace_writer *w)
+{
+	struct trace_totals totals = {};
+
+	if (open_cpus(r) || run(r, c)) {
+		trace_abort(w);
+		return KMAG_EXIT_FAILED;
+	}
+	totals.ns = now_ns() - r->start;
+	if (r->follow.error) {
+		say("cannot write %s: %s", o->output, strerror(r->follow.error));
+		trace_abort(w);
+		return KMAG_EXIT_FAILED;
+	}
+	/* What could not run makes no recording. */
+	if (command_close(c)) {
+		trace_abort(w);
+		return KMAG_EXIT_FAILED;
+	}
+	totals.lost = r->lost;
+	totals.bulk_lost = r->follow.bulk_lost;
+	totals.unpaired = r->follow.unpaired;
+	if (trace_finish(w, r->follow.caches, r->follow.nr_caches, &totals)) {
+		say("cannot write %s: %m", o->output);
+		return KMAG_EXIT_FAILED;
+	}
+	return report(r, o, &totals, c->status);
+}
+
 static int record(const struct options *o)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
-	struct trace_totals totals = {};
 	struct recorder r = { .nr_cpus = sysconf(_SC_NPROCESSORS_CONF) };
 	struct trace_writer *w;
-	int status, ret = KMAG_EXIT_FAILED;
-	unsigned int i;
+	struct command c;
+	int ret = KMAG_EXIT_FAILED;
 	char *info;
 
+	if (command_hold(&c, o->command))
+		return ret;
+	/* A command that is gone before it was let go is told, not died of. */
+	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	r.probes = probes_open(o->buffer_kb, &ret);
 	if (!r.probes)
-		return ret;
+		goto err_open;
 	ret = KMAG_EXIT_FAILED;
 	warn_merged();
 	info = info_text(o, r.probes);
@@ -395,40 +385,14 @@ static int record(const struct options *o)
 		goto err_create;
 	}
 	follow_init(&r.follow, w, probes_kbtf(r.probes));
-	if (open_cpus(&r)) {
-		trace_abort(w);
-		goto err_cpus;
-	}
-	status = run(&r, o);
-	if (status < 0) {
-		trace_abort(w);
-		goto err_cpus;
-	}
-	totals.lost = r.lost;
-	totals.bulk_lost = r.follow.bulk_lost;
-	totals.unpaired = r.follow.unpaired;
-	totals.ns = now_ns() - r.start;
-	if (trace_finish(w, r.follow.caches, r.follow.nr_caches, &totals)) {
-		say("cannot write %s: %m", o->output);
-		goto err_cpus;
-	}
-	ret = report(&r, o, &totals, status);
-
-err_cpus:
-	for (i = 0; r.cpus && i < r.nr_cpus; i++) {
-		if (r.cpus[i])
-			tracefs_cpu_close(r.cpus[i]);
-		if (r.stats[i] >= 0)
-			close(r.stats[i]);
-	}
-	free(r.cpus);
-	free(r.stats);
-	free(r.page);
-	if (r.kbuf)
-		kbuffer_free(r.kbuf);
+	ret = follow(&r, o, &c, w);
+	close_cpus(&r);
 	follow_free(&r.follow);
 err_create:
 	probes_close(r.probes);
+err_open:
+	if (!c.ended)
+		command_close(&c);
 	return ret;
 }
 

@@ -14,6 +14,7 @@
 #include "../trace_code.h"
 #include "../util.h"
 
+#define PLAN		15
 #define CPUS		3
 #define NR_RECS		20000
 
@@ -284,7 +285,7 @@ int main(void)
 	if (fd < 0)
 		return 1;
 	close(fd);
-	printf("TAP version 13\n");
+	printf("TAP version 13\n1..%u\n", PLAN);
 	test_round_trip(NR_RECS, "round trip");
 	test_round_trip(1, "one record");
 	test_round_trip(0, "no record");
@@ -316,6 +317,5 @@ int main(void)
 		free(why);
 	}
 	test_write_errors();
-	printf("1..%u\n", tests);
-	return failures ? 1 : 0;
+	return failures || tests != PLAN ? 1 : 0;
 }

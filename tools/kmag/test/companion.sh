@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# companion.sh - the companion in a guest, on good input and bad: what it
+# prints, its exit status, and that nothing is left behind. Prints TAP.
+
+tests=0
+failures=0
+plan=34
+echo 'TAP version 13'
+echo "1..$plan"
+
+result()
+{
+	tests=$((tests + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tests $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $tests $2"
+		sed 's/^/# /' out err
+	fi
+}
+
+# expect STATUS PATTERN NAME COMMAND...: ends so, and says so. stderr is one
+# sentence, or nothing, apart from live progress and argp's hint.
+expect()
+{
+	status=$1 pattern=$2 name=$3
+	shift 3
+	"$@" >out 2>err
+	got=$?
+	good=0
+	[ "$got" = "$status" ] || { echo "# status $got, not $status"; good=1; }
+	cat out err | grep -q "$pattern" || { echo "# does not say: $pattern"; good=1; }
+	if [ "$status" != 0 ]; then
+		said=$(grep -c '^kmag' err)
+		case $said in
+		1|2) ;;
+		*) echo "# $said sentences"; good=1 ;;
+		esac
+	fi
+	result $good "$name"
+}
+
+field()
+{
+	sed -n "s/^ *\"$2\": \([-0-9.]*\),*$/\1/p" "$1" | head -n 1
+}
+
+# Nothing of a recording may stay in tracefs.
+clean()
+{
+	! grep -q kmag_ /sys/kernel/tracing/dynamic_events &&
+		[ "$(echo /sys/kernel/tracing/instances/kmag_*)" = \
+			'/sys/kernel/tracing/instances/kmag_*' ]
+	result $? "$1"
+}
+
+mkdir -p /tmp/c && cd /tmp/c || exit 1
+cat >job <<'X'
+mkdir -p /tmp/c/tree
+i=0
+while [ $i -lt 60 ]; do
+	echo $i >/tmp/c/tree/f$i
+	cat /tmp/c/tree/f$i >/dev/null
+	i=$((i + 1))
+done
+tar -C /tmp/c -cf /tmp/c/tree.tar tree
+rm -rf /tmp/c/tree
+X
+
+expect 0 'Commands:' 'help' kmag --help
+expect 2 'Usage' 'no command' kmag
+expect 2 "no command 'frobnicate'" 'an unknown command' kmag frobnicate
+expect 2 'no command to record' 'record without a command' kmag record
+expect 2 'buffer takes' 'record with a buffer that makes no sense' kmag record -b 1k -- true
+expect 2 'backend takes' 'replay on an unknown allocator' kmag replay -b slob x
+expect 2 'which recording' 'replay without a file' kmag replay
+
+expect 0 'served by' 'stat without caches' kmag stat
+expect 0 'kmag.stat/1' 'stat as JSON' kmag stat --json
+expect 0 'kmag.frag/1' 'frag as JSON' kmag frag --json
+expect 1 'no kmag cache by that name' 'stat of a cache that is not there' kmag stat nosuchcache
+
+expect 0 'operations' 'record a job' kmag record -o t --report record.json -- sh job
+[ "$(field record.json operations)" -gt 5000 ] && [ "$(field record.json caches)" -ge 8 ] &&
+	[ "$(field record.json caches_unknown)" = 0 ] && [ "$(field record.json lost)" = 0 ]
+result $? 'operations of eight caches, all known, nothing lost'
+clean 'tracefs is clean after it'
+
+expect 0 'off by  *0  *0' 'replay on both, contents checked' kmag replay --report replay.json t
+percent=$(field replay.json percent)
+echo "# $percent % of the recording could not be used"
+# What bulk allocations return cannot be seen on every kernel.
+grep -q '"bulk_allocations_recorded": true' record.json && most=2 || most=50
+[ "${percent%.*}" -lt "$most" ]
+result $? "less than $most % of the recording could not be used"
+expect 0 'not checked' 'replay without checks on kmag alone' kmag replay --no-check -b kmag t
+expect 0 '"slub"' 'replay on SLUB alone, as JSON' kmag replay --json -b slub t
+expect 0 '^0 caches' 'no cache is left behind' kmag stat
+
+expect 1 'cannot open' 'a trace that is not there' kmag replay nosuchfile
+: >empty
+expect 1 'is empty' 'an empty trace' kmag replay empty
+expect 1 'is not a kmag trace' 'a foreign file' kmag replay job
+size=$(stat -c %s t)
+head -c $((size / 2)) t >half
+expect 1 'is truncated' 'a truncated trace' kmag replay half
+cp t bad
+printf '\377\377\377' | dd of=bad bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+expect 1 'is corrupt' 'a corrupt trace' kmag replay bad
+
+expect 1 'cannot run' 'record a command that is not there' kmag record -o u -- /nonexistent
+expect 1 'ended with status 7' 'record a command that fails' kmag record -o u -- sh -c 'exit 7'
+expect 1 'No space left' 'record to a full disk' kmag record -o /dev/full -- sh job
+mkdir small && mount -t tmpfs -o size=16k tmpfs small
+expect 1 'No space left' 'record to a disk that fills up' kmag record -o small/t -- sh job
+[ ! -e small/t ]
+result $? 'no half trace is left'
+umount small
+
+# The command may inherit nothing that holds the tracing up.
+kmag record -o u -- sleep 1000 >/dev/null 2>&1 &
+sleep 2
+kill -9 $!
+wait $! 2>/dev/null
+expect 0 'operations' 'record after a recorder was killed' kmag record -o u -- sh job
+clean 'what it left in tracefs is gone'
+
+expect 3 "it is root's\|tracing needs root" 'stat by nobody' su nobody -s /bin/sh -c 'kmag stat'
+expect 3 'tracing needs root' 'record by nobody' su nobody -s /bin/sh -c 'kmag record -- true'
+rmmod kmag_dev
+expect 3 'there is no /dev/kmag' 'stat without the device' kmag stat
+
+[ "$tests" = "$plan" ] && [ "$failures" = 0 ]
