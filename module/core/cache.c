@@ -225,6 +225,8 @@ void kmag_cache_destroy(struct kmag_cache *cache)
 	if (!cache)
 		return;
 	kmag_debugfs_del(cache);
+	/* First: what the shrinker has in its hands would count as live. */
+	kmag_registry_del(cache);
 	kmag_drain(cache);
 	for_each_node(nid)
 		live += cache->node[nid]->slots - cache->node[nid]->free;
@@ -233,9 +235,9 @@ void kmag_cache_destroy(struct kmag_cache *cache)
 		cache->ctor = NULL;
 		cache->dead = true;
 		report_leak(cache, live);
+		kmag_registry_add(cache);
 		return;
 	}
-	kmag_registry_del(cache);
 	cache_release(cache);
 	module_put(THIS_MODULE);
 }

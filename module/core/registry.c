@@ -14,7 +14,8 @@ static unsigned int last_id;	/* under kmag_caches_lock */
 void kmag_registry_add(struct kmag_cache *cache)
 {
 	mutex_lock(&kmag_caches_lock);
-	cache->id = ++last_id;
+	if (!cache->id)
+		cache->id = ++last_id;
 	list_add_tail(&cache->list, &kmag_caches);
 	mutex_unlock(&kmag_caches_lock);
 }

@@ -12,14 +12,16 @@ extern struct mutex kmag_caches_lock;
 extern struct list_head kmag_caches;
 
 /**
- * kmag_registry_add - give a cache its id and list it
+ * kmag_registry_add - give a cache its id, if it has none, and list it
  * @cache: ready to be used
  */
 void kmag_registry_add(struct kmag_cache *cache);
 
 /**
- * kmag_registry_del - forget a cache
+ * kmag_registry_del - take a cache off the list
  * @cache: on the list
+ *
+ * Waits for those who are at it: nobody else knows the cache afterwards.
  */
 void kmag_registry_del(struct kmag_cache *cache);
 
