@@ -382,25 +382,45 @@ static void with_hotplug(struct kunit *test)
 	load_end(test, load, false);
 }
 
-/* Caches come and go while the others work, shrink and lose CPUs. */
+/* The shrinker, over and over. */
+static int squeeze(void *arg)
+{
+	unsigned long *times = arg;
+
+	while (!kthread_should_stop()) {
+		if (kmag_test_write_file("/proc/sys/vm/drop_caches", "2") == 1)
+			++*times;
+		msleep(1);
+	}
+	return 0;
+}
+
+/* Caches come and go while others work, and memory is short all the time. */
 static void with_caches_that_come_and_go(struct kunit *test)
 {
 	struct load *load = load_start(test, true);
 	unsigned long until = jiffies + msecs_to_jiffies(ROUND_MS);
 	unsigned int nr = kmag_test_nr_caches(), rounds = 0;
-	void **objs = kmag_test_array(test, 300);
+	void **objs = kmag_test_array(test, 600);
+	unsigned long squeezed = 0;
+	struct task_struct *task;
+
+	task = kthread_run(squeeze, &squeezed, "kmag_kunit_squeeze");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 
 	while (time_before(jiffies, until) || rounds < 3) {
 		struct kmag_cache *cache;
 
-		cache = kmag_test_cache(test, 16 << rounds % 8, 0, 0, NULL);
-		kmag_test_alloc(test, cache, objs, 300);
-		kmag_test_free(cache, objs, 300);
-		if (rounds % 3 == 0)
-			kmag_test_write_file("/proc/sys/vm/drop_caches", "2");
-		kmag_test_destroy(test, cache);
+		cache = kmag_cache_create("kunit", 16 << rounds % 8, 0, 0,
+					  NULL);
+		KUNIT_ASSERT_NOT_NULL(test, cache);
+		kmag_test_alloc(test, cache, objs, 600);
+		kmag_test_free(cache, objs, 600);
+		kmag_cache_destroy(cache);
 		rounds++;
 	}
+	kthread_stop(task);
+	KUNIT_EXPECT_GT(test, squeezed, 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_nr_caches(), nr);
 	load_end(test, load, true);
 }

@@ -127,7 +127,7 @@ static void full_depot_takes_no_more(struct kunit *test)
 	}
 	check(test, f.depot, FULL_MAX, 1, 3 * FULL_MAX);
 	mag = magazine(test, 3);
-	KUNIT_EXPECT_NULL(test, kmag_depot_get_empty(f.cache, f.depot, mag));
+	KUNIT_ASSERT_NULL(test, kmag_depot_get_empty(f.cache, f.depot, mag));
 	check(test, f.depot, FULL_MAX, 1, 3 * FULL_MAX);
 	/* That was no shortage. */
 	KUNIT_EXPECT_EQ(test, f.depot->want, 0);

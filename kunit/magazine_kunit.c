@@ -180,6 +180,43 @@ static void bound_adversary(struct kunit *test)
 	bound_end(&b);
 }
 
+/* In bulk, where one call may need several visits. */
+static void bound_bulk(struct kunit *test)
+{
+	struct bound b = {};
+	struct rnd_state rnd;
+	int i;
+
+	kunit_info(test, "seed %#lx\n", KMAG_TEST_SEED);
+	prandom_seed_state(&rnd, KMAG_TEST_SEED);
+	bound_begin(test, &b);
+	for (i = 0; i < 2000; i++) {
+		size_t run = 1 + prandom_u32_state(&rnd) %
+				 (3 * b.cache->capacity);
+
+		if (prandom_u32_state(&rnd) & 1) {
+			run = min(run, b.max - b.nr);
+			if (!run)
+				continue;
+			KUNIT_ASSERT_EQ(test,
+					kmag_cache_alloc_bulk(b.cache,
+							      GFP_KERNEL, run,
+							      b.objs + b.nr),
+					run);
+			b.nr += run;
+		} else {
+			run = min(run, b.nr);
+			b.nr -= run;
+			kmag_cache_free_bulk(b.cache, run, b.objs + b.nr);
+		}
+		b.ops += run;
+		b.visits = visits_of(b.cache);
+		KUNIT_ASSERT_LE(test, b.visits - b.first_visits,
+				b.ops / b.cache->capacity + 1);
+	}
+	bound_end(&b);
+}
+
 /* The same where no empty magazine can be had: slower, but bounded too. */
 static void bound_without_empties(struct kunit *test)
 {
@@ -385,6 +422,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(bound_two_and_two, params_gen_params),
 	KUNIT_CASE_PARAM(bound_random, params_gen_params),
 	KUNIT_CASE_PARAM(bound_adversary, params_gen_params),
+	KUNIT_CASE_PARAM(bound_bulk, params_gen_params),
 	KUNIT_CASE_PARAM(bound_without_empties, params_gen_params),
 	KUNIT_CASE(serves_from_each_tier),
 	KUNIT_CASE(last_freed_comes_first),
