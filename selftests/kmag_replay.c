@@ -417,56 +417,80 @@ static void on_alarm(int sig)
 {
 }
 
-/*
- * A signal ends a replay early: what was done is told, and slots hold what is
- * live. The timer is set again until it has hit between start and end.
- */
-TEST_F_TIMEOUT(replay, interrupted, 300)
+/* Each CPU frees what the next one allocated, but not in lockstep. */
+static __u32 cross_batch(struct kmag_replay_rec *recs, __u32 pairs, __u32 cpus,
+			 __u32 cache)
 {
-	struct sigaction action = { .sa_handler = on_alarm };
-	struct kmag_ioc_replay *req = &self->req;
-	struct itimerval timer = { }, off = { };
-	long usec = 300000;
-	const __u32 pairs = 200000, block = 1000;
-	struct kmag_replay_rec *recs;
-	int ret = 0, tries;
+	const __u32 block = 1000;
 	__u32 i, k, n = 0;
 
-	recs = calloc(2 * pairs, sizeof(*recs));
-	ASSERT_NE(recs, NULL);
-	/* Each frees what the other allocated, but not in lockstep. */
 	for (i = 0; i < pairs; i += block) {
 		for (k = i; k < i + block; k++)
 			recs[n++] = (struct kmag_replay_rec)
-				REC(ALLOC, k % 2, k, self->ctor);
+				REC(ALLOC, k % cpus, k, cache);
 		for (k = i; k < i + block; k++)
 			recs[n++] = (struct kmag_replay_rec)
-				REC(FREE, (k + 1) % 2, k, self->ctor);
+				REC(FREE, (k + 1) % cpus, k, cache);
 	}
-	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	return n;
+}
+
+/* Set the timer again until it hits between start and end. */
+static int replay_with_alarm(int fd, struct kmag_ioc_replay *req,
+			     const struct kmag_replay_rec *recs, __u32 count,
+			     __u32 nr_slots)
+{
+	struct itimerval timer = { }, off = { };
+	long usec = 300000;
+	int ret = 0, tries;
+
 	for (tries = 0; tries < 30; tries++) {
 		timer.it_value.tv_usec = usec;
-		ASSERT_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
-		ret = replay(self->fd, req, KMAG_REPLAY_CHECK, recs, n, pairs);
+		if (setitimer(ITIMER_REAL, &timer, NULL))
+			return -errno;
+		ret = replay(fd, req, KMAG_REPLAY_CHECK, recs, count, nr_slots);
 		setitimer(ITIMER_REAL, &off, NULL);
 		if (ret && req->allocs)
 			break;
 		/* It came before the workers started, or not in time. */
 		usec = ret ? usec + usec / 3 : usec - usec / 4;
 	}
-	ASSERT_EQ(ret, -EINTR);
-	EXPECT_LT(req->allocs, pairs);
-	EXPECT_EQ(req->live, req->allocs - req->frees);
-	EXPECT_EQ(req->corrupt, 0);
-	EXPECT_GT(req->ns, 0);
+	return ret;
+}
 
-	/* The whole of it runs when slots are empty again. */
-	ASSERT_EQ(replay(self->fd, req, KMAG_REPLAY_CHECK | KMAG_REPLAY_RESET,
-			 recs, n, pairs), 0);
-	EXPECT_EQ(req->allocs, pairs);
-	EXPECT_EQ(req->frees, pairs);
-	EXPECT_EQ(req->corrupt, 0);
-	EXPECT_EQ(req->live, 0);
+/*
+ * A signal ends a replay early, whether workers wait for each other or not:
+ * what was done is told, and slots hold what is live.
+ */
+TEST_F_TIMEOUT(replay, interrupted, 300)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct kmag_ioc_replay *req = &self->req;
+	const __u32 pairs = 200000;
+	struct kmag_replay_rec *recs;
+	__u32 cpus, n;
+
+	recs = calloc(2 * pairs, sizeof(*recs));
+	ASSERT_NE(recs, NULL);
+	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
+	for (cpus = 1; cpus <= 2; cpus++) {
+		n = cross_batch(recs, pairs, cpus, self->ctor);
+		ASSERT_EQ(replay_with_alarm(self->fd, req, recs, n, pairs),
+			  -EINTR);
+		EXPECT_LT(req->frees, pairs);
+		EXPECT_EQ(req->live, req->allocs - req->frees);
+		EXPECT_EQ(req->corrupt, 0);
+		EXPECT_GT(req->ns, 0);
+
+		/* The whole of it runs when slots are empty again. */
+		ASSERT_EQ(replay(self->fd, req,
+				 KMAG_REPLAY_CHECK | KMAG_REPLAY_RESET, recs, n,
+				 pairs), 0);
+		EXPECT_EQ(req->allocs, pairs);
+		EXPECT_EQ(req->frees, pairs);
+		EXPECT_EQ(req->corrupt, 0);
+		EXPECT_EQ(req->live, 0);
+	}
 	free(recs);
 }
 
