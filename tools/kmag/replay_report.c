@@ -104,7 +104,7 @@ static void print_head(const struct replay *r)
 	printf("replayed %s operations of %u caches in %u batches, contents %s\n",
 	       commas(r->plan->nr_recs), r->nr_usable, r->plan->nr_batches,
 	       r->check ? "checked" : "not checked");
-	printf("of the recording %.2f %% could not be used:\n", replay_unused_percent(r));
+	printf("of the recording %.4f %% could not be used:\n", replay_unused_percent(r));
 	printf("  %12s frees of objects older than the recording\n", commas(u->older));
 	printf("  %12s frees of no known cache and object (kfree_rcu)\n", commas(u->foreign));
 	printf("  %12s frees of objects whose allocation was not seen\n", commas(u->missed_alloc));
