@@ -37,10 +37,10 @@ tools: setup
 run: setup tools
 	@tools/run/run
 
-test: setup
+test: setup tools
 	@tools/test/run test
 
-test-debug: setup
+test-debug: setup tools
 	@tools/test/run debug
 
 check: setup
