@@ -168,7 +168,7 @@ static void stock_comes_when_it_is_wanted(struct kunit *test)
 	unsigned int empty = depot->nr_empty;
 	unsigned long calls = source->calls;
 
-	KUNIT_EXPECT_EQ(test, empty, KMAG_DEPOT_FULL_MIN);
+	KUNIT_EXPECT_EQ(test, empty, KMAG_DEPOT_EMPTIES);
 	kmag_depot_stock(cache, kmag_this_node());
 	KUNIT_EXPECT_EQ(test, source->calls, calls);
 	check(test, depot, 0, empty, 0);

@@ -30,21 +30,24 @@
 static enum cpuhp_state hotplug_state;
 
 /*
- * Rounds by object size. As in SLUB's sheaves and in illumos small objects get
- * large magazines: a CPU may hold two, which is 32 KiB of 256-byte objects and
- * never much more. Header and rounds fill whole cache lines.
+ * Rounds by what an object takes in its slab. As in SLUB's sheaves and in
+ * illumos small objects get large magazines: a CPU may hold two, which is at
+ * most 31 KiB of 256-byte objects, 112 KiB of a page each, and two objects
+ * above 64 KiB. Header and rounds fill whole cache lines.
  */
-static unsigned int choose_capacity(unsigned int size)
+static unsigned int choose_capacity(unsigned int stride)
 {
-	if (size <= 256)
+	if (stride <= 256)
 		return KMAG_ROUNDS(512);	/* 62 */
-	if (size <= 1024)
+	if (stride <= 1024)
 		return KMAG_ROUNDS(256);	/* 30 */
-	if (size <= 4096)
+	if (stride <= 4096)
 		return KMAG_ROUNDS(128);	/* 14 */
-	if (size <= 16384)
+	if (stride <= 16384)
 		return KMAG_ROUNDS(64);		/* 6 */
-	return KMAG_ROUNDS(32);			/* 2 */
+	if (stride <= 65536)
+		return KMAG_ROUNDS(32);		/* 2 */
+	return 1;
 }
 
 /* One line for what is wrong with the arguments, or NULL. */
@@ -84,7 +87,7 @@ static int nodes_alloc(struct kmag_cache *cache)
 
 	full_max = clamp_t(unsigned int, KMAG_DEPOT_BYTES /
 			   (cache->capacity * cache->stride),
-			   KMAG_DEPOT_FULL_MIN, KMAG_DEPOT_FULL_MAX);
+			   1, KMAG_DEPOT_FULL_MAX);
 	for_each_node(nid) {
 		struct kmag_magazine *mag;
 		struct kmag_node *node;
@@ -97,7 +100,7 @@ static int nodes_alloc(struct kmag_cache *cache)
 		kmag_node_init(node);
 		kmag_depot_init(&node->depot, full_max);
 		/* So that frees find some before anybody was short of them. */
-		for (i = 0; i < KMAG_DEPOT_FULL_MIN; i++) {
+		for (i = 0; i < min(full_max, KMAG_DEPOT_EMPTIES); i++) {
 			mag = kmag_magazine_alloc(cache->capacity, GFP_KERNEL,
 						  nid);
 			if (!mag)
@@ -152,7 +155,7 @@ static struct kmag_cache *cache_new(const char *name, unsigned int size,
 	if (flags & KMAG_RECLAIM_ACCOUNT)
 		cache->gfp |= __GFP_RECLAIMABLE;
 	kmag_slab_layout(cache);
-	cache->capacity = choose_capacity(size);
+	cache->capacity = choose_capacity(cache->stride);
 	cache->empty_max = clamp(DIV_ROUND_UP(cache->capacity,
 					      cache->slab_slots), 1U, 8U);
 

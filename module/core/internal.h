@@ -66,10 +66,13 @@ struct dentry;
 #define KMAG_ORDER_GOOD		3
 #define KMAG_SLOTS_GOOD		4
 
-/* Bytes of full magazines a node's depot keeps, and bounds on their number. */
+/*
+ * Bytes of full magazines a node's depot keeps (one magazine at least), their
+ * number at most, and empty magazines a new depot starts with.
+ */
 #define KMAG_DEPOT_BYTES	(512 * 1024)
-#define KMAG_DEPOT_FULL_MIN	4
-#define KMAG_DEPOT_FULL_MAX	32
+#define KMAG_DEPOT_FULL_MAX	32U
+#define KMAG_DEPOT_EMPTIES	4U
 
 /**
  * struct kmag_magazine - an array of objects

@@ -270,6 +270,9 @@ static void *alloc_anywhere(struct kmag_cache *cache)
 
 void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
 {
+	/* To fill a magazine: only what is to be had for the asking. */
+	gfp_t cheap = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL |
+			       __GFP_HIGH)) | __GFP_NOWARN;
 	bool tried = false, paged = false;
 	void *obj;
 
@@ -288,14 +291,21 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
 		if (obj)
 			return obj;
 		kmag_depot_stock(cache, nid);
-		if (kmag_slab_grow(cache, gfp, nid, cache->capacity)) {
-			paged = true;
-		} else if (tried) {
-			if (!(gfp & __GFP_NOFAIL))
-				goto fail;
-			schedule_timeout_uninterruptible(1);
+		if (!tried) {
+			if (kmag_slab_grow(cache, cheap, nid, cache->capacity))
+				paged = true;
+			tried = true;
+			continue;
 		}
-		tried = true;
+		/* Not one free object is left: now it may cost something. */
+		if (kmag_slab_grow(cache, gfp, nid, 1)) {
+			paged = true;
+			continue;
+		}
+		if (!(gfp & __GFP_NOFAIL) ||
+		    WARN_ON_ONCE(!gfpflags_allow_blocking(gfp)))
+			goto fail;
+		schedule_timeout_uninterruptible(1);
 	}
 
 fail:
@@ -347,7 +357,7 @@ static bool cpu_free(struct kmag_cache *cache, void *obj)
 		return false;
 	cpu_lock(cache, cpu, &dead);
 	pcp = &cpu->fast;
-	if (pcp->rounds == pcp->hi)
+	if (pcp->rounds >= pcp->hi)
 		tier = cpu_flush(cache, cpu, &dead);
 	pcp->objs[pcp->rounds++] = obj;
 	if (tier == KMAG_FREE_SLAB && !list_empty(&dead))
