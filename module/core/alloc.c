@@ -120,18 +120,25 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 
 	if (node == NUMA_NO_NODE)
 		return kmag_cache_alloc(cache, gfp);
-	if (node < 0 || node >= nr_node_ids || !node_state(node, N_MEMORY)) {
-		kmag_count(cache, KMAG_ALLOC_FAIL);
-		return NULL;
-	}
+	if (node < 0 || node >= nr_node_ids)
+		goto fail;
 	if (node == kmag_this_node())
 		return kmag_cache_alloc(cache, gfp);
+	if (!node_state(node, N_MEMORY)) {
+		if (gfp & __GFP_THISNODE)
+			goto fail;
+		return kmag_cache_alloc(cache, gfp);
+	}
 	if (refused(cache, gfp))
 		return NULL;
 	obj = alloc_from_node(cache, gfp | __GFP_NOWARN, node);
 	if (obj || (gfp & __GFP_THISNODE))
 		return prepare(cache, obj, gfp);
 	return kmag_cache_alloc(cache, gfp);
+
+fail:
+	kmag_count(cache, KMAG_ALLOC_FAIL);
+	return NULL;
 }
 EXPORT_SYMBOL_GPL(kmag_cache_alloc_node);
 

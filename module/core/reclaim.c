@@ -45,8 +45,9 @@ static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depo
 
 unsigned long kmag_drain(struct kmag_cache *cache)
 {
-	unsigned long freed = 0;
+	unsigned long freed;
 	LIST_HEAD(dead);
+	unsigned int nr;
 	int nid;
 
 	kmag_park_flush();
@@ -56,7 +57,9 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 	for_each_node(nid) {
 		struct kmag_node *node = cache->node[nid];
 
-		while (drain_one(cache, &node->depot, &dead)) {
+		/* So many as there are: others may go on filling it. */
+		nr = READ_ONCE(node->depot.nr_full);
+		while (nr-- && drain_one(cache, &node->depot, &dead)) {
 			kmag_slab_free_list(&dead);
 			cond_resched();
 		}
@@ -103,28 +106,36 @@ static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 	return count ?: SHRINK_EMPTY;
 }
 
-static unsigned long shrink_node(struct kmag_cache *cache,
-				 struct kmag_node *node, unsigned long nr,
-				 unsigned long *pages)
+struct scan {
+	unsigned long looked;	/* objects moved, and slots freed */
+	unsigned long slots;	/* freed, with their slabs */
+	unsigned long pages;	/* of those slabs */
+};
+
+/* Free a node's empty slabs, and those that its depot's objects leave empty. */
+static void shrink_node(struct kmag_cache *cache, struct kmag_node *node,
+			unsigned long nr, struct scan *scan)
 {
-	unsigned long done = 0, moved;
+	struct kmag_slab *slab;
+	unsigned long moved;
 	LIST_HEAD(dead);
 
 	do {
-		moved = READ_ONCE(node->empty_free);	/* an estimate */
+		moved = drain_one(cache, &node->depot, &dead);
 		kmag_slab_reap(cache, node, 0, &dead);
-		done += moved;
-		moved = done < nr ? drain_one(cache, &node->depot, &dead) : 0;
-		done += moved;
-		*pages += kmag_slab_free_list(&dead);
-	} while (moved && done < nr);
-	return done;
+		list_for_each_entry(slab, &dead, list) {
+			scan->slots += slab->slots;
+			scan->looked += slab->slots;
+		}
+		scan->looked += moved;
+		scan->pages += kmag_slab_free_list(&dead);
+	} while (moved && scan->looked < nr);
 }
 
 static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 {
-	unsigned long done = 0, pages = 0;
 	struct kmag_cache *cache;
+	struct scan scan = {};
 	int nid;
 
 	/* Its holders may be in reclaim, or wait for memory. */
@@ -132,15 +143,15 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 		return SHRINK_STOP;
 	list_for_each_entry(cache, &kmag_caches, list)
 		for_each_node(nid)
-			if (done < sc->nr_to_scan)
-				done += shrink_node(cache, cache->node[nid],
-						    sc->nr_to_scan - done,
-						    &pages);
+			if (scan.looked < sc->nr_to_scan)
+				shrink_node(cache, cache->node[nid],
+					    sc->nr_to_scan, &scan);
 	/* The next scan starts with another cache. */
 	list_rotate_left(&kmag_caches);
 	mutex_unlock(&kmag_caches_lock);
-	kmag_account_reclaimed(pages);
-	return done ?: SHRINK_STOP;
+	kmag_account_reclaimed(scan.pages);
+	sc->nr_scanned = scan.looked;
+	return scan.looked ? scan.slots : SHRINK_STOP;
 }
 
 static void reclaim_work(struct work_struct *work);

@@ -16,6 +16,7 @@
 #include "account.h"
 #include "depot.h"
 #include "magazine.h"
+#include "registry.h"
 #include "slab.h"
 
 /* Errors that are printed one by one; all are counted. */
@@ -186,28 +187,34 @@ int kmag_cache_validate(struct kmag_cache *cache)
 {
 	struct validation v = { .cache = cache };
 	struct kmag_snap_cache *snap;
+	int ret = -ENOMEM;
 
+	/* Keep away the shrinker, CPU hotplug and whoever drains the cache. */
+	mutex_lock(&kmag_caches_lock);
+	mutex_lock(&cache->fence_lock);
 	snap = kmag_snapshot(cache, GFP_KERNEL);
 	if (!snap)
-		return -ENOMEM;
+		goto out_unlock;
 	/* Room for what may come while we collect. */
 	v.max_cached = 2 * (snap->cpu_objs + snap->depot_objs) +
 		       2 * snap->nr_cpus * snap->capacity;
 	v.cached = kvmalloc_array(v.max_cached, sizeof(*v.cached), GFP_KERNEL);
 	if (!v.cached)
-		goto err_cached;
+		goto out_snap;
 	collect_cpus(&v);
 	collect_depots(&v);
 	check_cached(&v);
 	check_slabs(&v);
 	check_counts(&v, snap);
 	kvfree(v.cached);
-	kvfree(snap);
 	cache->validated = v.errors;
-	return v.errors;
+	ret = v.errors;
 
-err_cached:
+out_snap:
 	kvfree(snap);
-	return -ENOMEM;
+out_unlock:
+	mutex_unlock(&cache->fence_lock);
+	mutex_unlock(&kmag_caches_lock);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(kmag_cache_validate);
