@@ -390,7 +390,7 @@ static int squeeze(void *arg)
 	while (!kthread_should_stop()) {
 		if (kmag_test_write_file("/proc/sys/vm/drop_caches", "2") == 1)
 			++*times;
-		msleep(1);
+		schedule_timeout_uninterruptible(1);
 	}
 	return 0;
 }

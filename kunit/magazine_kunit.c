@@ -18,10 +18,11 @@ static const struct param {
 	unsigned int capacity;
 } params[] = {
 	{ "62 rounds", 64, 62 },
-	{ "30 rounds", 1024, 30 },
-	{ "14 rounds", 4096, 14 },
-	{ "6 rounds", 16384, 6 },
-	{ "2 rounds", 32768, 2 },
+	{ "30 rounds", 1000, 30 },
+	{ "14 rounds", 4000, 14 },
+	{ "6 rounds", 16000, 6 },
+	{ "2 rounds", 32000, 2 },
+	{ "1 round", 100000, 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(params, params, desc);

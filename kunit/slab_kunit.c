@@ -461,6 +461,37 @@ static void nofail_waits_for_a_page(struct kunit *test)
 	kmag_cache_free(cache, obj);
 }
 
+/* For objects that nobody asked for nobody waits. */
+static void magazines_are_filled_cheaply(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 1024, 0, 0, NULL);
+	const gfp_t dear = __GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_HIGH;
+	void *obj;
+
+	obj = kmag_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_GT(test, pages->given, 1);
+	KUNIT_EXPECT_FALSE(test, pages->gfp_any & dear);
+	kmag_cache_free(cache, obj);
+	kmag_cache_shrink(cache);
+	obj = kmag_cache_alloc(cache, GFP_ATOMIC);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_FALSE(test, pages->gfp_any & dear);
+	kmag_cache_free(cache, obj);
+	kmag_cache_shrink(cache);
+
+	/* For the one object, as the caller allows; and one slab will do. */
+	pages->fail_cheap = true;
+	KUNIT_EXPECT_NULL(test, kmag_cache_alloc(cache, GFP_NOWAIT));
+	pages->given = 0;
+	obj = kmag_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, pages->given, 1);
+	KUNIT_EXPECT_TRUE(test, pages->gfp_any & __GFP_DIRECT_RECLAIM);
+	kmag_cache_free(cache, obj);
+}
+
 /* Descriptors, the table, the stock: one of them fails, each in its turn. */
 static void each_allocation_fails_once(struct kunit *test)
 {
@@ -507,6 +538,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(every_nth_page_fails),
 	KUNIT_CASE(no_page_at_all),
 	KUNIT_CASE(nofail_waits_for_a_page),
+	KUNIT_CASE(magazines_are_filled_cheaply),
 	KUNIT_CASE(each_allocation_fails_once),
 	{}
 };

@@ -297,6 +297,8 @@ static bool source_fails(struct kmag_test_source *source, gfp_t gfp,
 	if (source->fail_from && call >= source->fail_from &&
 	    call <= source->fail_to)
 		return true;
+	if (source->fail_cheap && !(gfp & __GFP_DIRECT_RECLAIM))
+		return true;
 	if (source->fail_every && call % source->fail_every == 0)
 		return true;
 	return source->fail_order && order >= source->fail_order;

@@ -147,6 +147,7 @@ bool kmag_test_doubled(void **objs, size_t nr);
  * @fail_to: the last one
  * @fail_every: every so many fail; 0 for none
  * @fail_order: pages of this order and above fail; 0 for none
+ * @fail_cheap: those fail that may not reclaim
  * @gfp_any: flags that any of them had
  * @gfp_all: flags that all of them had
  */
@@ -157,6 +158,7 @@ struct kmag_test_source {
 	unsigned long fail_to;
 	unsigned long fail_every;
 	unsigned int fail_order;
+	bool fail_cheap;
 	gfp_t gfp_any;
 	gfp_t gfp_all;
 };
