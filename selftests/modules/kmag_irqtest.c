@@ -45,6 +45,7 @@
 
 #define IT_OBJS	4		/* each interrupt takes, or gives */
 #define IT_PERIOD_NS	50000
+#define IT_PERIOD_MAX	(10 * NSEC_PER_MSEC)
 #define IT_HOLD	200		/* each thread holds at most */
 #define IT_POOL	20000		/* objects made for the control */
 #define IT_COOKIE	0x6b6d6167
@@ -89,6 +90,8 @@ struct it_obj {
  * @ops: of the thread
  * @irq_ops: of the interrupt
  * @held: by the interrupt
+ * @seen: @ops at the last interrupt
+ * @period: to the next one, in ns
  */
 struct it_cpu {
 	struct hrtimer timer;
@@ -96,6 +99,8 @@ struct it_cpu {
 	unsigned long ops;
 	unsigned long irq_ops;
 	struct it_obj *held[IT_OBJS];
+	unsigned long seen;
+	u64 period;
 };
 
 static struct kmag_cache *cache;
@@ -142,6 +147,21 @@ static void it_give(struct it_obj *obj)
 }
 
 /*
+ * A virtual CPU that gets little of a real one could be busy with interrupts
+ * alone: while its thread gets nowhere, they come less often.
+ */
+static void it_next(struct it_cpu *cpu)
+{
+	if (cpu->ops != cpu->seen)
+		cpu->period = IT_PERIOD_NS;
+	else
+		cpu->period = min_t(u64, 2 * cpu->period, IT_PERIOD_MAX);
+	cpu->seen = cpu->ops;
+	hrtimer_set_expires(&cpu->timer,
+			    ktime_add_ns(ktime_get(), cpu->period));
+}
+
+/*
  * Take and give in turn: an interrupt that leaves the magazine as it was would
  * not be missed by who it came in between.
  */
@@ -163,14 +183,16 @@ static enum hrtimer_restart it_tick(struct hrtimer *timer)
 	/* Pairs with the end of it_run(). */
 	if (READ_ONCE(stop))
 		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(IT_PERIOD_NS));
+	it_next(cpu);
 	return HRTIMER_RESTART;
 }
 
 static void it_arm(void *unused)
 {
-	struct hrtimer *timer = &this_cpu_ptr(cpus)->timer;
+	struct it_cpu *cpu = this_cpu_ptr(cpus);
+	struct hrtimer *timer = &cpu->timer;
 
+	cpu->period = IT_PERIOD_NS;
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	timer->function = it_tick;
 	hrtimer_start(timer, ns_to_ktime(IT_PERIOD_NS),
