@@ -40,6 +40,18 @@ struct kmag_snap_cache;
  */
 #define KMAG_LAYOUT	2
 
+/**
+ * __kmag_cache_create - what kmag_cache_create() calls
+ * @name: as for kmag_cache_create()
+ * @size: as for kmag_cache_create()
+ * @align: as for kmag_cache_create()
+ * @flags: as for kmag_cache_create()
+ * @ctor: as for kmag_cache_create()
+ * @layout: KMAG_LAYOUT of the caller's headers
+ *
+ * Context: Process context, may sleep.
+ * Return: as kmag_cache_create().
+ */
 struct kmag_cache *__kmag_cache_create(const char *name, unsigned int size,
 				       unsigned int align, unsigned int flags,
 				       void (*ctor)(void *obj),

@@ -68,17 +68,71 @@ struct kmag_cache_fast {
 #define KMAG_GFP_ODD	(__GFP_ZERO | __GFP_DMA | __GFP_DMA32 | \
 			 __GFP_HIGHMEM | __GFP_THISNODE)
 
-/* On where a free has to do more: several memory nodes, or init_on_free. */
+/*
+ * kmag_free_is_odd - on where a free has to do more than push: on machines with
+ * several memory nodes, and with init_on_free.
+ */
 DECLARE_STATIC_KEY_FALSE(kmag_free_is_odd);
 
+/**
+ * kmag_alloc_slow - allocate where the fast path cannot go on
+ * @cache: to allocate from
+ * @gfp: no %KMAG_GFP_ODD
+ *
+ * Context: As kmag_cache_alloc().
+ * Return: the object, or NULL.
+ */
 void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp);
+
+/**
+ * kmag_alloc_odd - allocate with flags that need more than an object
+ * @cache: to allocate from
+ * @gfp: with some of %KMAG_GFP_ODD
+ *
+ * Context: As kmag_cache_alloc().
+ * Return: the object, or NULL.
+ */
 void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp);
+
+/**
+ * kmag_free_slow - free where the fast path cannot go on
+ * @cache: that it came from
+ * @obj: an object that kmag_debug_free() let pass
+ *
+ * Context: As kmag_cache_free().
+ */
 void kmag_free_slow(struct kmag_cache *cache, void *obj);
+
+/**
+ * kmag_free_odd - free on a machine that wants more than a push
+ * @cache: that it came from
+ * @obj: the object, or NULL
+ *
+ * Context: As kmag_cache_free().
+ */
 void kmag_free_odd(struct kmag_cache *cache, void *obj);
 
 /* KASAN and kmemleak follow every object, also through magazines. */
 #if defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_DEBUG_KMEMLEAK)
+/**
+ * kmag_debug_alloc - an object goes to its owner
+ * @cache: that it came from
+ * @obj: the object
+ * @gfp: of the allocation
+ *
+ * Context: Any.
+ * Return: @obj.
+ */
 void *kmag_debug_alloc(struct kmag_cache *cache, void *obj, gfp_t gfp);
+
+/**
+ * kmag_debug_free - an object comes back
+ * @cache: that it was freed to
+ * @obj: any pointer at all
+ *
+ * Context: Any.
+ * Return: false if nothing is left to do: it was free already, or is parked.
+ */
 bool kmag_debug_free(struct kmag_cache *cache, void *obj);
 #else
 static inline void *kmag_debug_alloc(struct kmag_cache *cache, void *obj,
