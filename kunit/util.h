@@ -179,6 +179,8 @@ unsigned long kmag_test_pages_left(struct kunit *test);
 /**
  * kmag_test_magazines - the same for magazines
  * @test: the test; ends with it
+ *
+ * Return: the source, to be told which allocations are to fail.
  */
 struct kmag_test_source *kmag_test_magazines(struct kunit *test);
 
