@@ -272,12 +272,13 @@ static void fullest_slab_gives_first(struct kunit *test)
 static void keeps_few_empty_slabs(struct kunit *test)
 {
 	struct kmag_test_source *pages = kmag_test_pages(test);
-	struct kmag_cache *cache = kmag_test_cache(test, 1024, 0, 0, NULL);
+	struct kmag_cache *cache = kmag_test_cache(test, 2048, 0, 0, NULL);
 	struct kmag_node *node = kmag_test_node(cache);
 	const unsigned int nr = 40 * cache->slab_slots;
 	void **objs = kmag_test_array(test, nr);
 	LIST_HEAD(dead);
 
+	KUNIT_ASSERT_GT(test, cache->order, 0);
 	KUNIT_EXPECT_EQ(test, kmag_slab_grow(cache, GFP_KERNEL,
 					     kmag_this_node(), nr), 40);
 	KUNIT_EXPECT_EQ(test, pages->given, 40);
