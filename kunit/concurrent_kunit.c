@@ -21,7 +21,7 @@
 #define SHARED		64	/* objects on their way from CPU to CPU */
 #define HELD		300	/* objects that a worker has at most */
 #define TIMER_HELD	8
-#define ROUND_MS	1500
+#define ROUND_MS	1000
 
 struct owned {
 	atomic_t owner;		/* 0 while it is free: constructed so */
