@@ -445,7 +445,8 @@ static int replay_with_alarm(int fd, struct kmag_ioc_replay *req,
 	int ret = 0, tries;
 
 	for (tries = 0; tries < 30; tries++) {
-		timer.it_value.tv_usec = usec;
+		timer.it_value.tv_sec = usec / 1000000;
+		timer.it_value.tv_usec = usec % 1000000;
 		if (setitimer(ITIMER_REAL, &timer, NULL))
 			return -errno;
 		ret = replay(fd, req, KMAG_REPLAY_CHECK, recs, count, nr_slots);
