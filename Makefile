@@ -53,5 +53,5 @@ clean:
 	@rm -rf build
 	@find . -path ./.git -prune -o -type f \
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
-		-o -name '.*.cmd' \) -exec rm -f {} +
+		-o -name '.*.cmd' -o -name '.*.o.d' \) -exec rm -f {} +
 	@rm -f Module.symvers modules.order .*.cmd .module-common.o

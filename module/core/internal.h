@@ -25,10 +25,10 @@
  * hard interrupts, and the reaper takes the same locks.
  *
  * Do not, with a raw lock held: allocate or free pages or kmalloc memory, call
- * a constructor, wake anybody, print (reports wait until the lock is dropped
- * only where they can; printk itself is safe here). Slabs to be freed go to a
- * list that the caller frees outside, because on PREEMPT_RT the page allocator
- * sleeps.
+ * a constructor, wake anybody. Slabs to be freed go to a list that the caller
+ * frees outside, because on PREEMPT_RT the page allocator sleeps. Nothing should
+ * be printed either; misuse reports and validation still are (design.rst, Known
+ * limits).
  */
 #ifndef _KMAG_INTERNAL_H
 #define _KMAG_INTERNAL_H
