@@ -14,6 +14,25 @@
 #include "slab.h"
 #include "util.h"
 
+/* Slabs of the order that is fallen back to, and of the other. */
+enum { LOW, HIGH };
+
+/* The fewest bytes of such slabs that hold so many objects: by trying. */
+static u64 fewest_bytes(const struct kmag_cache *cache, const u64 *slabs, u64 live)
+{
+	const size_t bytes[] = { PAGE_SIZE << cache->min_order,
+				 PAGE_SIZE << cache->order };
+	u64 low, high, best = U64_MAX;
+
+	for (low = 0; low <= slabs[LOW]; low++)
+		for (high = 0; high <= slabs[HIGH]; high++)
+			if (low * (bytes[LOW] / cache->stride) +
+			    high * (bytes[HIGH] / cache->stride) >= live)
+				best = min(best, low * bytes[LOW] +
+						 high * bytes[HIGH]);
+	return best;
+}
+
 /* Count what a quiet cache has, by its lists, and compare. */
 static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 {
@@ -21,6 +40,7 @@ static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 	u64 by_class[KMAG_SNAP_CLASSES] = {};
 	u64 slabs = 0, slots = 0, away = 0, bytes = 0, tail = 0, empty = 0;
 	u64 meta, mags = 0, cpu_objs = 0, depot_objs = 0;
+	u64 empty_bytes = 0, orders[2] = {};
 	unsigned int nr;
 	int nid, class;
 
@@ -41,8 +61,11 @@ static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 				by_class[class]++;
 				slots += slab->slots;
 				away += out;
-				if (!out)
+				if (!out) {
 					empty += slab->slots;
+					empty_bytes += PAGE_SIZE << slab->order;
+				}
+				orders[slab->order == cache->order]++;
 				bytes += PAGE_SIZE << slab->order;
 				tail += (PAGE_SIZE << slab->order) -
 					slab->slots * cache->stride;
@@ -75,6 +98,9 @@ static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 	KUNIT_EXPECT_EQ(test, s->live, away - cpu_objs - depot_objs);
 	KUNIT_EXPECT_EQ(test, s->slabs_needed,
 			DIV_ROUND_UP(s->live, cache->slab_slots));
+	KUNIT_EXPECT_EQ(test, s->empty_bytes, empty_bytes);
+	KUNIT_EXPECT_EQ(test, s->needed_bytes,
+			fewest_bytes(cache, orders, s->live));
 	KUNIT_EXPECT_EQ(test, s->slab_bytes, bytes);
 	KUNIT_EXPECT_EQ(test, s->tail_bytes, tail);
 	KUNIT_EXPECT_EQ(test, s->meta_bytes, meta);
@@ -167,6 +193,46 @@ static struct kmag_cache *busy_cache(struct kunit *test, void ***objs,
 }
 
 /* Somewhere to plant it, and what is in the way. */
+/* Slabs that were made under pressure are smaller, and count as they are. */
+static void exact_in_both_orders(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 1500, 0, 0, NULL);
+	const unsigned int nr = 90;
+	void **objs = kmag_test_array(test, nr);
+	struct kmag_snap_cache *s;
+	u64 new_slab = PAGE_SIZE << cache->order;
+	unsigned int i;
+
+	KUNIT_ASSERT_GT(test, cache->order, cache->min_order);
+	pages->fail_order = cache->order;
+	kmag_test_alloc(test, cache, objs, nr / 2);
+	compare_with_a_walk(test, cache);
+	s = kmag_test_snap(test, cache);
+	KUNIT_EXPECT_LT(test, s->slab_bytes, s->slabs * new_slab);
+	/* Packed into new slabs they would need fewer, and more bytes each. */
+	KUNIT_EXPECT_GT(test, s->slabs, s->slabs_needed);
+	KUNIT_EXPECT_LE(test, s->needed_bytes, s->slab_bytes);
+	kvfree(s);
+
+	/* Both side by side, and less and less in them. */
+	pages->fail_order = 0;
+	kmag_test_alloc(test, cache, objs + nr / 2, nr - nr / 2);
+	for (i = 0; i < nr; i++) {
+		unsigned int at = i * 7 % nr;
+
+		kmag_cache_free(cache, objs[at]);
+		kmag_cache_shrink(cache);
+		compare_with_a_walk(test, cache);
+	}
+	/* The empty ones that are kept. */
+	pages->fail_order = cache->order;
+	kmag_test_alloc(test, cache, objs, nr);
+	pages->fail_order = 0;
+	kmag_test_free(cache, objs, nr);
+	compare_with_a_walk(test, cache);
+}
+
 struct plant {
 	struct kunit *test;
 	struct kmag_cache *cache;
@@ -371,6 +437,7 @@ static void snapshots_go_by_id(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(exact_after_random_load, sizes_gen_params),
+	KUNIT_CASE(exact_in_both_orders),
 	KUNIT_CASE_PARAM(validate_finds, planted_gen_params),
 	KUNIT_CASE(snapshots_go_by_id),
 	{}

@@ -436,8 +436,19 @@ TEST_F(debugfs, frag)
 	EXPECT_EQ(needed, (1286 + self->snap->slab_slots - 1) /
 		  self->snap->slab_slots);
 	EXPECT_GT(held, needed);
+	EXPECT_EQ(number(value("bytes_held")), self->snap->slab_bytes);
+	EXPECT_EQ(number(value("bytes_empty")), self->snap->empty_bytes);
 	EXPECT_EQ(number(value("bytes_excess")),
-		  (held - needed) * (4096LL << self->snap->order));
+		  self->snap->slab_bytes - self->snap->needed_bytes);
+	/* Where no slab is of a smaller order, their numbers tell their bytes. */
+	if (!self->snap->stats[KMAG_SLAB_FALLBACK]) {
+		long long slab = sysconf(_SC_PAGESIZE) << self->snap->order;
+
+		EXPECT_EQ(number(value("bytes_excess")),
+			  (held - needed) * slab);
+		EXPECT_EQ(number(value("bytes_empty")),
+			  number(value("slabs_empty")) * slab);
+	}
 	EXPECT_STREQ(why, "");
 }
 

@@ -312,7 +312,9 @@ struct kmag_snap_cache {
 	__u64 mag_bytes;	/* magazines */
 	__u64 meta_bytes;	/* slab descriptors and per-CPU state */
 	__u64 stats[KMAG_NR_STATS];
-	__u64 reserved[8];
+	__u64 empty_bytes;	/* of slab_bytes, in slabs without any object */
+	__u64 needed_bytes;	/* of the slabs held, the fewest that hold the live objects */
+	__u64 reserved[6];
 };
 
 struct kmag_snap_cpu {

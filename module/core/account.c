@@ -114,6 +114,63 @@ static u64 snap_live(const struct kmag_snap_cache *snap, s64 parked)
 	return max_t(s64, live, 0);	/* a racy read may be below */
 }
 
+/* How slabs fall into the two orders that there are: which tells their bytes. */
+struct orders {
+	u64 low;		/* of the smallest order, made under pressure */
+	u64 high;		/* of the order of a new slab */
+	u32 low_slots;
+	size_t low_bytes;
+	size_t high_bytes;
+};
+
+/* Of @slabs that have room for @slots objects. */
+static struct orders snap_orders(const struct kmag_cache *cache, u64 slabs,
+				 u64 slots)
+{
+	struct orders o = {
+		.low_bytes = PAGE_SIZE << cache->min_order,
+		.high_bytes = PAGE_SIZE << cache->order,
+	};
+
+	o.low_slots = o.low_bytes / cache->stride;
+	if (o.low_slots < cache->slab_slots)
+		o.low = (slabs * cache->slab_slots - slots) /
+			(cache->slab_slots - o.low_slots);
+	o.high = slabs - o.low;
+	return o;
+}
+
+static u64 snap_empty(const struct kmag_cache *cache,
+		      const struct kmag_snap_cache *snap)
+{
+	struct orders o = snap_orders(cache, snap->slabs_by_class[KMAG_EMPTY],
+				      snap->empty_free);
+
+	return o.low * o.low_bytes + o.high * o.high_bytes;
+}
+
+/*
+ * The live objects packed into slabs that are held: those of the higher order
+ * first, which lose less to their tails; what does not fill one of them goes
+ * where it takes fewer bytes.
+ */
+static u64 snap_needed(const struct kmag_cache *cache,
+		       const struct kmag_snap_cache *snap)
+{
+	struct orders o = snap_orders(cache, snap->slabs, snap->slots);
+	u64 high = min(o.high, snap->live / cache->slab_slots);
+	u64 rest = snap->live - high * cache->slab_slots;
+	u64 low = DIV_ROUND_UP(rest, o.low_slots);
+
+	if (high < o.high &&
+	    (low > o.low || low * o.low_bytes >= o.high_bytes)) {
+		high += !!rest;
+		low = 0;
+	}
+	/* A racy read may have more live objects than slots. */
+	return high * o.high_bytes + min(low, o.low) * o.low_bytes;
+}
+
 struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 {
 	unsigned int nr_cpus = num_possible_cpus();
@@ -163,6 +220,8 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 	snap->skew = snap->slots - snap->live - snap->cpu_objs -
 		     snap->depot_objs - snap->slab_free - snap->transit;
 	snap->slabs_needed = DIV_ROUND_UP(snap->live, snap->slab_slots);
+	snap->empty_bytes = snap_empty(cache, snap);
+	snap->needed_bytes = snap_needed(cache, snap);
 	return snap;
 }
 

@@ -253,8 +253,6 @@ DEFINE_SHOW_ATTRIBUTE(depot);
 
 static void frag_print(struct seq_file *m, struct kmag_snap_cache *s)
 {
-	u64 slab = PAGE_SIZE << s->order;
-	s64 excess = s->slabs - s->slabs_needed;
 	unsigned int i;
 
 	head(m, "frag", "key value");
@@ -264,9 +262,9 @@ static void frag_print(struct seq_file *m, struct kmag_snap_cache *s)
 	seq_printf(m, "slabs_full %llu\n", s->slabs_by_class[KMAG_FULL]);
 	seq_printf(m, "slabs_held %llu\n", s->slabs);
 	seq_printf(m, "slabs_needed %llu\n", s->slabs_needed);
-	seq_printf(m, "bytes_empty %llu\n",
-		   s->slabs_by_class[KMAG_EMPTY] * slab);
-	seq_printf(m, "bytes_excess %lld\n", excess * (s64)slab);
+	seq_printf(m, "bytes_empty %llu\n", s->empty_bytes);
+	seq_printf(m, "bytes_excess %llu\n", s->slab_bytes - s->needed_bytes);
+	seq_printf(m, "bytes_held %llu\n", s->slab_bytes);
 }
 
 static int frag_show(struct seq_file *m, void *unused)
