@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmag record: follow the kernel's slab users while a command runs. */
-#include <argp.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include "command.h"
 #include "follow.h"
 #include "probe.h"
+#include "result.h"
 #include "trace.h"
 #include "util.h"
 
@@ -28,8 +28,7 @@
 struct options {
 	const char *output;
 	unsigned int buffer_kb;
-	const char *report;
-	bool json;
+	struct result_options result;
 	char **command;
 };
 
@@ -239,6 +238,23 @@ static int run(struct recorder *r, struct command *c)
 	return 0;
 }
 
+static void print(const struct recorder *r, const struct options *o,
+		  const struct trace_totals *totals, unsigned int used, unsigned int unknown)
+{
+	printf("%s: %s operations (%s allocations, %s frees) of %u caches in %.1f s\n",
+	       o->output, commas(totals->records), commas(totals->allocs),
+	       commas(totals->records - totals->allocs), used, totals->ns / 1e9);
+	printf("followed with %s; %s events lost (%.4f %%)\n",
+	       probes_method(r->probes), commas(totals->lost),
+	       100.0 * totals->lost / (totals->records + totals->lost + 1));
+	printf("%s objects of bulk calls and %s allocations not recorded (%.4f %%)\n",
+	       commas(totals->bulk_lost), commas(totals->unpaired),
+	       100.0 * (totals->bulk_lost + totals->unpaired) /
+	       (totals->records + totals->bulk_lost + totals->unpaired + 1));
+	if (unknown)
+		printf("%u of the caches could not be told by name\n", unknown);
+}
+
 static int report(struct recorder *r, const struct options *o,
 		  const struct trace_totals *totals, int status)
 {
@@ -262,33 +278,15 @@ static int report(struct recorder *r, const struct options *o,
 	};
 	json_t *json;
 	size_t i;
-	int ret;
 
 	json = json_pack("{s:s, s:s, s:s, s:b}", "schema", "kmag.record/1",
 			 "file", o->output, "method", probes_method(r->probes),
 			 "bulk_allocations_recorded", probes_have_bulk(r->probes));
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		json_object_set_new(json, numbers[i].key, json_integer(numbers[i].value));
-	ret = json_save(json, o->report);
-	if (o->json) {
-		ret |= json_print(json);
-	} else {
-		json_decref(json);
-		printf("%s: %s operations (%s allocations, %s frees) of %u caches in %.1f s\n",
-		       o->output, commas(totals->records), commas(totals->allocs),
-		       commas(totals->records - totals->allocs), used, totals->ns / 1e9);
-		printf("followed with %s; %s events lost (%.4f %%)\n",
-		       probes_method(r->probes), commas(totals->lost),
-		       100.0 * totals->lost / (totals->records + totals->lost + 1));
-		printf("%s objects of bulk calls and %s allocations not recorded (%.4f %%)\n",
-		       commas(totals->bulk_lost), commas(totals->unpaired),
-		       100.0 * (totals->bulk_lost + totals->unpaired) /
-		       (totals->records + totals->bulk_lost + totals->unpaired + 1));
-		if (unknown)
-			printf("%u of the caches could not be told by name\n", unknown);
-		fflush(stdout);
-	}
-	if (ret)
+	if (!o->result.json)
+		print(r, o, totals, used, unknown);
+	if (result_tell(&o->result, json))
 		return KMAG_EXIT_FAILED;
 	if (too_many) {
 		say("%s of %s events were lost, over %u in a thousand: see --buffer",
@@ -399,32 +397,22 @@ err_open:
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "Write the recording to FILE (kmag.trace)", 0 },
 	{ "buffer", 'b', "KIB", 0, "Ring buffer of each CPU, in KiB (32768)", 0 },
-	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
-	{ "report", 'r', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
 	{}
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
-	char *end;
-	long kb;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->result;
+		return 0;
 	case 'o':
 		o->output = arg;
 		return 0;
 	case 'b':
-		kb = strtol(arg, &end, 10);
-		if (*end || kb < 64 || kb > 4 << 20)
-			argp_error(state, "--buffer takes 64 to 4194304 KiB, not '%s'", arg);
-		o->buffer_kb = kb;
-		return 0;
-	case 'j':
-		o->json = true;
-		return 0;
-	case 'r':
-		o->report = arg;
+		o->buffer_kb = option_number(state, "buffer", arg, 64, 4 << 20);
 		return 0;
 	case ARGP_KEY_ARGS:
 		o->command = state->argv + state->next;
@@ -444,7 +432,7 @@ int cmd_record(int argc, char **argv)
 		"Follow allocations and frees of the kernel's slab caches while COMMAND runs.\v\n"
 		"Needs root, tracefs and a kernel with BTF. Boot with slab_nomerge, so that each cache\n"
 		"has its own name. A recording that lost over 1 event in 1000 is written, and fails.\n",
-		NULL, NULL, NULL };
+		result_argp, NULL, NULL };
 	struct options o = { .output = "kmag.trace", .buffer_kb = DEFAULT_BUFFER_KB };
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);

@@ -5,7 +5,6 @@
  * Both sides go batch by batch in turn, so that they meet the same machine;
  * after each batch everything is quiet, and what each holds is sampled.
  */
-#include <argp.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "replay.h"
+#include "result.h"
 #include "slabinfo.h"
 #include "util.h"
 
@@ -24,10 +24,9 @@
 struct options {
 	const char *file;
 	const char *maps;
-	const char *report;
+	struct result_options result;
 	bool backends[NR_SIDES];	/* by enum kmag_backend */
 	unsigned int samples;
-	bool json;
 	bool no_check;
 };
 
@@ -183,7 +182,7 @@ static int sample_kmag(struct replay *r, struct side *side, unsigned int batch,
 		h->bytes = c->c.slab_bytes;
 		h->live = c->c.live;
 		h->slabs_needed = c->c.slabs_needed;
-		h->bytes_needed = c->c.slabs_needed * ((uint64_t)r->info.page_size << c->c.order);
+		h->bytes_needed = c->c.needed_bytes;
 		if (h->live != plan_live(r->plan, batch, i))
 			side->wrong_live++;
 		if (a)
@@ -373,7 +372,6 @@ static int replay(struct replay *r, const struct options *o)
 	char *verdict, *error;
 	unsigned int k;
 	json_t *json;
-	int ret;
 
 	r->trace = trace_load(o->file, &error);
 	if (!r->trace) {
@@ -417,14 +415,9 @@ static int replay(struct replay *r, const struct options *o)
 		if (finish(r, &r->sides[k], o))
 			return KMAG_EXIT_FAILED;
 	json = replay_json(r);
-	ret = json_save(json, o->report);
-	if (o->json) {
-		ret |= json_print(json);
-	} else {
-		json_decref(json);
+	if (!o->result.json)
 		replay_print(r);
-	}
-	if (ret)
+	if (result_tell(&o->result, json))
 		return KMAG_EXIT_FAILED;
 	verdict = replay_verdict(r);
 	if (!verdict)
@@ -461,8 +454,6 @@ enum {
 
 static const struct argp_option options[] = {
 	{ "backend", 'b', "NAME", 0, "kmag, slub or both (both)", 0 },
-	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
-	{ "report", 'r', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
 	{ "no-check", KEY_NO_CHECK, NULL, 0,
 	  "Do not fill objects and check their contents, for times and counts of the allocators alone",
 	  0 },
@@ -475,21 +466,16 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
-	char *end;
-	long n;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->result;
+		return 0;
 	case 'b':
 		o->backends[KMAG_BACKEND_KMAG] = !strcmp(arg, "kmag") || !strcmp(arg, "both");
 		o->backends[KMAG_BACKEND_KMEM] = !strcmp(arg, "slub") || !strcmp(arg, "both");
 		if (!o->backends[KMAG_BACKEND_KMAG] && !o->backends[KMAG_BACKEND_KMEM])
 			argp_error(state, "--backend takes kmag, slub or both, not '%s'", arg);
-		return 0;
-	case 'j':
-		o->json = true;
-		return 0;
-	case 'r':
-		o->report = arg;
 		return 0;
 	case KEY_NO_CHECK:
 		o->no_check = true;
@@ -498,10 +484,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->maps = arg;
 		return 0;
 	case KEY_SAMPLES:
-		n = strtol(arg, &end, 10);
-		if (*end || n < 1 || n > 100000)
-			argp_error(state, "--samples takes 1 to 100000, not '%s'", arg);
-		o->samples = n;
+		o->samples = option_number(state, "samples", arg, 1, 100000);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (o->file)
@@ -510,7 +493,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!o->file)
-			argp_error(state, "which recording?");
+			argp_error(state, "there is no recording to replay");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -523,7 +506,7 @@ int cmd_replay(int argc, char **argv)
 		options, parse, "FILE",
 		"Do the recording FILE again, in the kernel, on kmag and on its own slab allocator.\v\n"
 		"Fails when contents changed, an allocation failed, or the bytes do not add up.\n",
-		NULL, NULL, NULL };
+		result_argp, NULL, NULL };
 	struct options o = { .backends = { true, true }, .samples = DEFAULT_SAMPLES };
 	struct replay r = {};
 	int ret;

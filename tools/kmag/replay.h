@@ -3,6 +3,7 @@
 #ifndef KMAG_REPLAY_H
 #define KMAG_REPLAY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 

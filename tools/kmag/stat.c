@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmag stat: what each kmag cache holds, and where its operations were served. */
-#include <argp.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "dev.h"
 #include "util.h"
+#include "view.h"
 
-struct options {
-	bool json;
+struct stat_view {
+	struct view view;
 	bool per_cpu;
-	char **names;
-	int nr_names;
+	struct account account;
+	struct tiers tiers;
 };
+
+static void print_head(void)
+{
+	printf("%-24s %5s %6s %6s %10s %8s %8s %10s %9s %12s %6s\n", "NAME", "ID", "SIZE",
+	       "STRIDE", "LIVE", "CPU", "DEPOT", "SLAB-FREE", "HELD", "OPERATIONS", "MAG%");
+}
 
 static uint64_t sum4(const __u64 *v)
 {
 	return v[0] + v[1] + v[2] + v[3];
 }
 
-static void print_row(const struct snap_cache *s)
+static void print_row(const struct kmag_snap_cache *c)
 {
-	const struct kmag_snap_cache *c = &s->c;
 	const __u64 *allocs = &c->stats[KMAG_ALLOC_MAG], *frees = &c->stats[KMAG_FREE_MAG];
 	uint64_t ops = sum4(allocs) + sum4(frees);
 
@@ -47,12 +48,26 @@ static void print_cpus(const struct snap_cache *s)
 	}
 }
 
-static void print_total(const struct account *a, const struct tiers *t, unsigned int nr)
+static void add_row(struct view *v, const struct snap_cache *s)
 {
+	struct stat_view *sv = container_of(v, struct stat_view, view);
+
+	account_add(&sv->account, &s->c);
+	tiers_add(&sv->tiers, &s->c);
+	print_row(&s->c);
+	if (sv->per_cpu)
+		print_cpus(s);
+}
+
+static void print_total(const struct view *v)
+{
+	const struct stat_view *sv = container_of(v, struct stat_view, view);
+	const struct account *a = &sv->account;
+	const struct tiers *t = &sv->tiers;
 	unsigned int i;
 
-	printf("\n%u caches: %s of slab pages = %s in use + %s alignment", nr, bytes(a->slabs),
-	       bytes(a->live), bytes(a->align));
+	printf("%s%u caches: %s of slab pages = %s in use + %s alignment", v->shown ? "\n" : "",
+	       v->shown, bytes(a->slabs), bytes(a->live), bytes(a->align));
 	printf(" + %s in CPU magazines + %s in depot + %s in partial slabs", bytes(a->cpu),
 	       bytes(a->depot), bytes(a->partial));
 	printf(" + %s in empty slabs + %s in transit + %s tails\n", bytes(a->empty),
@@ -80,6 +95,7 @@ static json_t *json_words(const struct kmag_snap_cache *c)
 		{ "skew", c->skew }, { "slabs", c->slabs }, { "slabs_needed", c->slabs_needed },
 		{ "slab_bytes", c->slab_bytes }, { "tail_bytes", c->tail_bytes },
 		{ "mag_bytes", c->mag_bytes }, { "meta_bytes", c->meta_bytes },
+		{ "empty_bytes", c->empty_bytes }, { "needed_bytes", c->needed_bytes },
 	};
 	json_t *json = json_pack("{s:s}", "name", c->name);
 	size_t i;
@@ -129,87 +145,29 @@ static json_t *json_cache(const struct snap_cache *s)
 	return json;
 }
 
-static int show(const struct options *o)
-{
-	json_t *array = json_array();
-	struct kmag_ioc_info info;
-	struct account account = {};
-	struct tiers tiers = {};
-	struct snapshot snap;
-	unsigned int i, shown = 0;
-	int fd = dev_open(&info);
-
-	if (fd < 0)
-		return KMAG_EXIT_MISSING;
-	if (dev_snapshot(fd, &snap)) {
-		close(fd);
-		return KMAG_EXIT_FAILED;
-	}
-	close(fd);
-	if (!o->json)
-		printf("%-24s %5s %6s %6s %10s %8s %8s %10s %9s %12s %6s\n", "NAME", "ID",
-		       "SIZE", "STRIDE", "LIVE", "CPU", "DEPOT", "SLAB-FREE", "HELD",
-		       "OPERATIONS", "MAG%");
-	for (i = 0; i < snap.nr; i++) {
-		const struct snap_cache *s = &snap.caches[i];
-
-		if (!name_wanted(&s->c, o->names, o->nr_names))
-			continue;
-		shown++;
-		account_add(&account, &s->c);
-		tiers_add(&tiers, &s->c);
-		if (o->json) {
-			json_array_append_new(array, json_cache(s));
-			continue;
-		}
-		print_row(s);
-		if (o->per_cpu)
-			print_cpus(s);
-	}
-	if (!shown && o->nr_names) {
-		say("there is no kmag cache by that name");
-		json_decref(array);
-		snapshot_free(&snap);
-		return KMAG_EXIT_FAILED;
-	}
-	if (o->json) {
-		json_t *json = json_pack("{s:s, s:I, s:o}", "schema", "kmag.stat/1",
-					 "time_ns", (json_int_t)snap.time_ns,
-					 "caches", array);
-
-		snapshot_free(&snap);
-		return json_print(json);
-	}
-	json_decref(array);
-	print_total(&account, &tiers, shown);
-	snapshot_free(&snap);
-	if (fflush(stdout)) {
-		say("cannot write the result: %m");
-		return KMAG_EXIT_FAILED;
-	}
-	return KMAG_EXIT_OK;
-}
+static const struct view_ops stat_ops = {
+	.schema = "kmag.stat/1",
+	.head = print_head,
+	.row = add_row,
+	.json = json_cache,
+	.total = print_total,
+};
 
 static const struct argp_option options[] = {
-	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
 	{ "cpus", 'c', NULL, 0, "Show the magazines of each CPU", 0 },
 	{}
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct options *o = state->input;
+	struct stat_view *sv = state->input;
 
 	switch (key) {
-	case 'j':
-		o->json = true;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &sv->view;
 		return 0;
 	case 'c':
-		o->per_cpu = true;
-		return 0;
-	case ARGP_KEY_ARGS:
-		o->names = state->argv + state->next;
-		o->nr_names = state->argc - state->next;
+		sv->per_cpu = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -223,9 +181,9 @@ int cmd_stat(int argc, char **argv)
 		"Show what each kmag cache holds, and where its operations were served.\v\n"
 		"CACHE is a name, or name-id as in debugfs; shell patterns are taken.\n"
 		"MAG% is the share of operations that a magazine of their CPU served.\n",
-		NULL, NULL, NULL };
-	struct options o = {};
+		view_argp, NULL, NULL };
+	struct stat_view sv = { .view.ops = &stat_ops };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	return show(&o);
+	argp_parse(&argp, argc, argv, 0, NULL, &sv);
+	return view_show(&sv.view);
 }

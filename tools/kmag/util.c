@@ -89,28 +89,6 @@ void progress_end(void)
 	progress_shown = false;
 }
 
-enum kmag_exit json_print(json_t *json)
-{
-	int ret = json_dumpf(json, stdout, JSON_INDENT(2));
-
-	json_decref(json);
-	putchar('\n');
-	if (ret || fflush(stdout)) {
-		say("cannot write the result: %m");
-		return KMAG_EXIT_FAILED;
-	}
-	return KMAG_EXIT_OK;
-}
-
-enum kmag_exit json_save(const json_t *json, const char *path)
-{
-	if (path && json_dump_file(json, path, JSON_INDENT(2))) {
-		say("cannot write %s: %m", path);
-		return KMAG_EXIT_FAILED;
-	}
-	return KMAG_EXIT_OK;
-}
-
 uint64_t now_ns(void)
 {
 	struct timespec ts;

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <jansson.h>
 
 enum kmag_exit {
 	KMAG_EXIT_OK = 0,
@@ -20,6 +19,7 @@ enum kmag_exit {
 #define BIT(n) (1U << (n))
 #define __printf(a, b) __attribute__((format(printf, a, b)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 
 /* Set by main() to the subcommand: how errors begin. */
 extern const char *kmag_command;
@@ -38,12 +38,6 @@ char *xprintf(const char *fmt, ...) __printf(1, 2);
  */
 void progress(const char *fmt, ...) __printf(1, 2);
 void progress_end(void);
-
-/* Prints @json to stdout and drops it. */
-enum kmag_exit json_print(json_t *json);
-
-/* Writes @json to @path, unless that is NULL. */
-enum kmag_exit json_save(const json_t *json, const char *path);
 
 uint64_t now_ns(void);
 

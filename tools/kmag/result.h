@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How every command tells its result: text, --json, --report. */
+#ifndef KMAG_RESULT_H
+#define KMAG_RESULT_H
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+struct result_options {
+	bool json;
+	const char *report;
+};
+
+/* A parser with these options, its input a struct result_options */
+extern const struct argp_child result_argp[];
+
+/**
+ * result_tell - end a command's output
+ * @o: what was asked for
+ * @json: the result; dropped
+ *
+ * To the report, and to stdout if it is wanted as JSON there; if not, the
+ * caller has printed it as text, and this tells whether that went well.
+ *
+ * Return: exit code, after one sentence if it is not 0.
+ */
+int result_tell(const struct result_options *o, json_t *json);
+
+/* The number in @arg, or ends the program as for any other wrong usage. */
+long option_number(struct argp_state *state, const char *option, const char *arg,
+		   long min, long max);
+
+#endif /* KMAG_RESULT_H */
