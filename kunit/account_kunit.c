@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/bitmap.h>
+#include <linux/err.h>
 #include <linux/list.h>
 #include <linux/slab.h>
 
@@ -192,7 +193,6 @@ static struct kmag_cache *busy_cache(struct kunit *test, void ***objs,
 	return cache;
 }
 
-/* Somewhere to plant it, and what is in the way. */
 /* Slabs that were made under pressure are smaller, and count as they are. */
 static void exact_in_both_orders(struct kunit *test)
 {
@@ -233,6 +233,7 @@ static void exact_in_both_orders(struct kunit *test)
 	compare_with_a_walk(test, cache);
 }
 
+/* Somewhere to plant it, and what is in the way. */
 struct plant {
 	struct kunit *test;
 	struct kmag_cache *cache;
@@ -435,11 +436,38 @@ static void snapshots_go_by_id(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kmag_snapshot_next(UINT_MAX, GFP_KERNEL));
 }
 
+/* Those who look need memory: without it they say so, and hold no lock. */
+static void looking_needs_memory(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct kmag_snap_cache *snap;
+	unsigned int nth;
+
+	if (!kmag_test_fail_sleepers())
+		kunit_skip(test, "needs fault injection");
+	kmag_test_fail_nth(1);
+	snap = kmag_snapshot_next(kmag_cache_id(cache), GFP_KERNEL);
+	kmag_test_fail_nth(0);
+	KUNIT_EXPECT_PTR_EQ(test, snap, ERR_PTR(-ENOMEM));
+	for (nth = 1; nth <= 2; nth++) {
+		int ret;
+
+		kmag_test_fail_nth(nth);
+		ret = kmag_cache_validate(cache);
+		kmag_test_fail_nth(0);
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, cache->validated, -EAGAIN);
+	}
+	kmag_test_exact(test, cache, 0);
+	KUNIT_EXPECT_EQ(test, cache->validated, 0);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(exact_after_random_load, sizes_gen_params),
 	KUNIT_CASE(exact_in_both_orders),
 	KUNIT_CASE_PARAM(validate_finds, planted_gen_params),
 	KUNIT_CASE(snapshots_go_by_id),
+	KUNIT_CASE(looking_needs_memory),
 	{}
 };
 

@@ -283,6 +283,36 @@ static void nodes(struct kunit *test)
 	}
 }
 
+/* Pages may come from another node than was asked for. */
+static void pages_from_elsewhere(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 300, 0, 0, NULL);
+	const unsigned int nr = 3 * cache->capacity;
+	void **objs = kmag_test_array(test, nr);
+	unsigned int i;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two nodes");
+	pages->elsewhere = true;
+	kmag_test_alloc(test, cache, objs, nr);
+	for (i = 0; i < nr; i++)
+		KUNIT_EXPECT_NE(test, page_to_nid(virt_to_page(objs[i])),
+				numa_mem_id());
+	/* No magazine is filled from there. */
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.rounds, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_SLAB) +
+			      kmag_test_stat(cache, KMAG_ALLOC_PAGE), nr);
+	KUNIT_EXPECT_EQ(test, kmag_test_node(cache)->nr_slabs, 0);
+	kmag_test_exact(test, cache, nr);
+	/* And home they go. */
+	kmag_test_free(cache, objs, nr);
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.rounds, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_SLAB) +
+			      kmag_test_stat(cache, KMAG_FREE_PAGE), nr);
+	kmag_test_exact(test, cache, 0);
+}
+
 static void thisnode_bypasses_magazines(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -412,6 +442,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(leaves_contents_alone),
 	KUNIT_CASE(refuses_what_it_cannot_do),
 	KUNIT_CASE(nodes),
+	KUNIT_CASE(pages_from_elsewhere),
 	KUNIT_CASE(thisnode_bypasses_magazines),
 	KUNIT_CASE(null_is_no_object),
 	KUNIT_CASE(inlined_is_the_same),

@@ -5,9 +5,11 @@
 #include <kunit/test.h>
 #include <linux/atomic.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/vmstat.h>
 
 #include "slab.h"
 #include "util.h"
@@ -292,6 +294,49 @@ static void pages_as_flags_say(struct kunit *test)
 	}
 }
 
+/* Of all nodes and CPUs, to the page. */
+static long misc_reclaimable(void)
+{
+	const int item = NR_KERNEL_MISC_RECLAIMABLE;
+	long sum = atomic_long_read(&vm_node_stat[item]);
+	unsigned int cpu;
+	int nid;
+
+	for_each_online_node(nid)
+		for_each_possible_cpu(cpu)
+			sum += per_cpu_ptr(NODE_DATA(nid)->per_cpu_nodestats,
+					   cpu)->vm_node_stat_diff[item];
+	return sum;
+}
+
+static void reclaimable_pages_show(struct kunit *test)
+{
+	static const unsigned int flags[] = { 0, KMAG_RECLAIM_ACCOUNT };
+	const long before = misc_reclaimable();
+	const unsigned int nr = 100;
+	void **objs = kmag_test_array(test, nr);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct kmag_cache *cache = kmag_test_cache(test, 3000, 0,
+							   flags[i], NULL);
+		struct kmag_node *node = kmag_test_node(cache);
+
+		kmag_test_alloc(test, cache, objs, nr);
+		KUNIT_EXPECT_GE(test, node->bytes, nr * 3000);
+		KUNIT_EXPECT_EQ(test, misc_reclaimable() - before,
+				flags[i] ? node->bytes >> PAGE_SHIFT : 0);
+		kmag_test_free(cache, objs, nr - 1);
+		kmag_cache_shrink(cache);
+		KUNIT_EXPECT_EQ(test, misc_reclaimable() - before,
+				flags[i] ? node->bytes >> PAGE_SHIFT : 0);
+		KUNIT_EXPECT_EQ(test, node->nr_slabs, 1);
+		kmag_cache_free(cache, objs[nr - 1]);
+		kmag_test_destroy(test, cache);
+		KUNIT_EXPECT_EQ(test, misc_reclaimable(), before);
+	}
+}
+
 /* Each magazine that a new cache needs fails once. */
 static void create_fails_whole(struct kunit *test)
 {
@@ -322,28 +367,50 @@ static void create_fails_whole(struct kunit *test)
 	}
 }
 
-/* How often kmag.ko is held. */
-static int module_held(struct kunit *test)
+/* And so does each other allocation, the cache itself to begin with. */
+static void create_survives_each_failure(struct kunit *test)
 {
-	char text[16];
-	int held;
+	unsigned int nr = kmag_test_nr_caches(), nth, left, failed = 0;
+	int held = kmag_test_module_held(test);
+	struct kmag_cache *cache;
 
-	KUNIT_ASSERT_GT(test, kmag_test_read_file("/sys/module/kmag/refcnt",
-						  text, sizeof(text)), 0);
-	KUNIT_ASSERT_EQ(test, kstrtoint(strim(text), 0, &held), 0);
-	return held;
+	if (!kmag_test_fail_sleepers())
+		kunit_skip(test, "needs fault injection");
+	for (nth = 1, left = 0; !left && nth < 500; nth++) {
+		void *obj;
+
+		kmag_test_fail_nth(nth);
+		cache = kmag_cache_create("kunit", 64, 0, 0, NULL);
+		left = kmag_test_fail_left();
+		kmag_test_fail_nth(0);
+		KUNIT_EXPECT_EQ(test, kmag_test_nr_caches(), nr + !!cache);
+		KUNIT_EXPECT_EQ(test, kmag_test_module_held(test),
+				held + !!cache);
+		if (!cache) {
+			failed++;
+			continue;
+		}
+		/* Without its folder in debugfs, perhaps, but a cache. */
+		kmag_test_alloc(test, cache, &obj, 1);
+		kmag_test_exact(test, cache, 1);
+		kmag_cache_free(cache, obj);
+		kmag_cache_destroy(cache);
+	}
+	/* The cache, its nodes, and two magazines a CPU cannot be done without. */
+	KUNIT_EXPECT_GE(test, failed, 2 + 2 * num_possible_cpus());
+	KUNIT_EXPECT_GT(test, left, 0);
 }
 
 static void holds_the_module(struct kunit *test)
 {
-	int held = module_held(test);
+	int held = kmag_test_module_held(test);
 	struct kmag_cache *cache;
 
 	cache = kmag_cache_create("kunit", 64, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_EXPECT_EQ(test, module_held(test), held + 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held + 1);
 	kmag_cache_destroy(cache);
-	KUNIT_EXPECT_EQ(test, module_held(test), held);
+	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held);
 }
 
 /*
@@ -355,9 +422,10 @@ static void leak_is_no_crash(struct kunit *test)
 	const unsigned int nr = 300;
 	void **objs = kmag_test_array(test, nr);
 	unsigned int caches = kmag_test_nr_caches();
-	int held = module_held(test);
+	int held = kmag_test_module_held(test);
 	struct kmag_snap_cache *snap;
 	struct kmag_cache *cache;
+	unsigned long made;
 	unsigned int i, id;
 
 	cache = kmag_cache_create("kunit_leak", sizeof(struct built), 0, 0,
@@ -368,11 +436,12 @@ static void leak_is_no_crash(struct kunit *test)
 	for (i = 5; i < nr; i++)
 		kmag_cache_free(cache, objs[i]);
 	atomic_set(&built, 0);
+	made = kmag_test_stat(cache, KMAG_SLAB_NEW);
 	kmag_cache_destroy(cache);
 
 	/* What is in use is intact, what is not has gone back. */
 	KUNIT_EXPECT_EQ(test, kmag_test_nr_caches(), caches + 1);
-	KUNIT_EXPECT_EQ(test, module_held(test), held + 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held + 1);
 	for (i = 0; i < 5; i++)
 		KUNIT_EXPECT_TRUE(test, is_built(objs[i]));
 	snap = kmag_test_snap(test, cache);
@@ -383,15 +452,21 @@ static void leak_is_no_crash(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, snap->cpu_objs + snap->depot_objs, 0);
 	kvfree(snap);
 
-	/* A late free finds all in its place. */
-	for (i = 0; i < 5; i++)
-		kmag_cache_free(cache, objs[i]);
+	/*
+	 * A late free finds all in its place. The constructor's code may be
+	 * gone: it is not called, though somebody even goes on to allocate.
+	 */
+	kmag_test_alloc(test, cache, objs + 5, nr - 5);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(cache, KMAG_SLAB_NEW), made);
+	kmag_test_exact(test, cache, nr);
+	kmag_test_free(cache, objs, nr);
 	kmag_test_exact(test, cache, 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&built), 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held + 1);
 
 	kmag_cache_destroy(cache);
 	KUNIT_EXPECT_EQ(test, kmag_test_nr_caches(), caches);
-	KUNIT_EXPECT_EQ(test, module_held(test), held);
+	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held);
 }
 
 static struct kunit_case cases[] = {
@@ -401,7 +476,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(keeps_state_through_the_slab),
 	KUNIT_CASE(names_and_ids),
 	KUNIT_CASE(pages_as_flags_say),
+	KUNIT_CASE(reclaimable_pages_show),
 	KUNIT_CASE(create_fails_whole),
+	KUNIT_CASE(create_survives_each_failure),
 	KUNIT_CASE(holds_the_module),
 	KUNIT_CASE(leak_is_no_crash),
 	{}

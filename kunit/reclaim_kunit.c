@@ -3,11 +3,15 @@
  * Reclaim: what a cache holds and nobody uses goes back, and nothing else.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/swap.h>
 
 #include "depot.h"
 #include "reclaim.h"
@@ -161,6 +165,189 @@ static void shrinker_goes_round(struct kunit *test)
 	}
 }
 
+/* Each kind of thing that can be had is reason enough to ask for it. */
+static void empty_slabs_are_reason_enough(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(),
+		       20 * cache->slab_slots);
+	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 20);
+	KUNIT_ASSERT_EQ(test, node->depot.nr_full, 0);
+	KUNIT_ASSERT_EQ(test, kmag_test_write_file("/proc/sys/vm/drop_caches",
+						   "2"), 1);
+	KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], 0);
+}
+
+static void full_magazines_are_reason_enough(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	const unsigned int nr = 10 * cache->capacity;
+	void **objs = kmag_test_array(test, 2 * nr);
+	unsigned int i;
+
+	kmag_test_alloc(test, cache, objs, 2 * nr);
+	/* Every other one, so that no slab gets empty. */
+	for (i = 0; i < nr; i++)
+		kmag_cache_free(cache, objs[2 * i]);
+	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 0);
+	KUNIT_ASSERT_GT(test, node->depot.nr_full, 0);
+	KUNIT_ASSERT_EQ(test, kmag_test_write_file("/proc/sys/vm/drop_caches",
+						   "2"), 1);
+	KUNIT_EXPECT_EQ(test, node->depot.nr_full, 0);
+	kmag_test_exact(test, cache, nr);
+	for (i = 0; i < nr; i++)
+		kmag_cache_free(cache, objs[2 * i + 1]);
+}
+
+/* What was freed counts as progress, or reclaim would go on to kill. */
+static void reclaim_is_told_of_pages(struct kunit *test)
+{
+	struct kmag_cache *caches[16];
+	void **objs = kmag_test_array(test, 200);
+	struct reclaim_state state = {};
+	unsigned long pages = 0;
+	ssize_t written;
+	int i;
+
+	/* Others' pages first: they are told in the same place. */
+	for (i = 0; i < 3; i++)
+		kmag_test_write_file("/proc/sys/vm/drop_caches", "2");
+	for (i = 0; i < ARRAY_SIZE(caches); i++) {
+		caches[i] = kmag_test_cache(test, 4000, 0, 0, NULL);
+		kmag_test_alloc(test, caches[i], objs, 200);
+		kmag_test_free(caches[i], objs, 200);
+		pages -= kmag_test_stat(caches[i], KMAG_SLAB_FREED) <<
+			 caches[i]->order;
+	}
+	KUNIT_ASSERT_NULL(test, current->reclaim_state);
+	current->reclaim_state = &state;
+	written = kmag_test_write_file("/proc/sys/vm/drop_caches", "2");
+	current->reclaim_state = NULL;
+	KUNIT_EXPECT_EQ(test, written, 1);
+	for (i = 0; i < ARRAY_SIZE(caches); i++)
+		pages += kmag_test_stat(caches[i], KMAG_SLAB_FREED) <<
+			 caches[i]->order;
+	KUNIT_EXPECT_GT(test, pages, 1000);
+	KUNIT_EXPECT_GE(test, state.reclaimed, pages);
+	KUNIT_EXPECT_LE(test, state.reclaimed, pages + pages / 2);
+}
+
+/* One run of the shrinkers on another CPU, and who interrupts it there. */
+struct squeezer {
+	struct completion go, done;
+	bool stop;
+	bool hogging;
+};
+
+static int squeeze(void *arg)
+{
+	struct squeezer *s = arg;
+
+	for (;;) {
+		wait_for_completion(&s->go);
+		if (s->stop)
+			break;
+		kmag_test_write_file("/proc/sys/vm/drop_caches", "2");
+		complete(&s->done);
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
+/* Of real-time priority: whoever was at work has to wait. */
+static int hog(void *arg)
+{
+	struct squeezer *s = arg;
+	ktime_t until = ktime_add_ms(ktime_get(), 300);
+
+	WRITE_ONCE(s->hogging, true);	/* the test waits */
+	while (ktime_before(ktime_get(), until))
+		cpu_relax();
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
+/*
+ * Destroy a cache while the shrinker has a magazine of it in its hands; false
+ * if it had not.
+ */
+static bool destroy_amid_a_scan(struct kunit *test, struct squeezer *s,
+				unsigned int cpu)
+{
+	struct kmag_cache *cache;
+	struct task_struct *task;
+	struct kmag_depot *depot;
+	void *objs[200];
+	unsigned long flags;
+	ktime_t until;
+	bool amid;
+	int nr;
+
+	cache = kmag_cache_create("kunit", 1000, 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	depot = &kmag_test_node(cache)->depot;
+	nr = kmag_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(objs), objs);
+	kmag_cache_free_bulk(cache, nr, objs);
+	KUNIT_EXPECT_GT(test, depot->nr_full, 0);
+	task = kthread_create(hog, s, "kmag_kunit_hog");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	set_cpus_allowed_ptr(task, cpumask_of(cpu));
+	sched_set_fifo(task);
+	s->hogging = false;
+
+	/*
+	 * It waits for the depot with interrupts off: the hog comes as soon as
+	 * they are on again, which is when it has the magazine.
+	 */
+	until = ktime_add_ms(ktime_get(), 500);
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	complete(&s->go);
+	while (!raw_spin_is_contended(&depot->lock) &&
+	       ktime_before(ktime_get(), until))
+		cpu_relax();
+	wake_up_process(task);
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	while (!READ_ONCE(s->hogging))	/* set on the other CPU */
+		cpu_relax();
+	amid = atomic_long_read(&cache->transit);
+	kmag_cache_destroy(cache);
+	kthread_stop(task);
+	wait_for_completion(&s->done);
+	return amid;
+}
+
+/* The objects that the shrinker is about to bring home are not in use. */
+static void destroy_waits_for_the_shrinker(struct kunit *test)
+{
+	unsigned int nr = kmag_test_nr_caches(), cpu, i;
+	int held = kmag_test_module_held(test);
+	struct task_struct *task;
+	struct squeezer s = {};
+	bool amid = false;
+
+	cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+	if (cpu >= nr_cpu_ids)
+		kunit_skip(test, "needs two CPUs");
+	init_completion(&s.go);
+	init_completion(&s.done);
+	task = kthread_run_on_cpu(squeeze, &s, cpu, "kmag_kunit/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	/* Others want that lock as well, now and then. */
+	for (i = 0; i < 10 && !amid; i++)
+		amid = destroy_amid_a_scan(test, &s, cpu);
+	s.stop = true;
+	complete(&s.go);
+	kthread_stop(task);
+	KUNIT_EXPECT_TRUE(test, amid);
+	KUNIT_EXPECT_EQ(test, kmag_test_nr_caches(), nr);
+	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held);
+}
+
 /* Frees never allocate: the worker brings the magazines that were missing. */
 static void worker_stocks_the_depot(struct kunit *test)
 {
@@ -193,6 +380,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shrink_reaches_every_cpu),
 	KUNIT_CASE(pressure_takes_depots_and_empty_slabs),
 	KUNIT_CASE(shrinker_goes_round),
+	KUNIT_CASE(empty_slabs_are_reason_enough),
+	KUNIT_CASE(full_magazines_are_reason_enough),
+	KUNIT_CASE(reclaim_is_told_of_pages),
+	KUNIT_CASE(destroy_waits_for_the_shrinker),
 	KUNIT_CASE(worker_stocks_the_depot),
 	{}
 };

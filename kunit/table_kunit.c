@@ -189,6 +189,46 @@ static void readers_pass_through_growth(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r.wrong, 0);
 }
 
+/* Who found a slab may look at it until its RCU section ends. */
+static void readers_keep_their_slab(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 2048, 0, 0, NULL);
+	struct kmag_cpu *cpu = kmag_test_cpu(cache);
+	const unsigned int nr = (cache->empty_max + 3) * cache->slab_slots;
+	void **objs = kmag_test_array(test, nr);
+	void **others = kmag_test_array(test, 64);
+	struct kmag_slab *slab, was;
+	struct page *page;
+	unsigned int i;
+	bool intact;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	rcu_read_lock();
+	slab = kmag_slab_of(objs[nr - 1]);
+	was = *slab;
+	preempt_disable();
+	cpu->fast.busy = 1;	/* so that frees go to the slab */
+	kmag_test_free(cache, objs, nr);
+	cpu->fast.busy = 0;
+	preempt_enable();
+	/* Nobody finds it any more, nor gets its memory. */
+	KUNIT_EXPECT_PTR_NE(test, kmag_table_get(was.index), slab);
+	page = virt_to_head_page(objs[nr - 1]);
+	KUNIT_EXPECT_TRUE(test, page != was.page || !page_private(page));
+	for (i = 0; i < 64; i++) {
+		others[i] = kzalloc(kmag_slab_meta(&was), GFP_ATOMIC);
+		KUNIT_EXPECT_PTR_NE(test, others[i], (void *)slab);
+	}
+	intact = slab->cache == was.cache && slab->page == was.page &&
+		 slab->base == was.base && slab->index == was.index &&
+		 slab->slots == was.slots && slab->nid == was.nid &&
+		 slab->order == was.order;
+	rcu_read_unlock();
+	KUNIT_EXPECT_TRUE(test, intact);
+	for (i = 0; i < 64; i++)
+		kfree(others[i]);
+}
+
 /* A page may hold anything where kmag looks for an index. */
 static void pages_must_be_named_back(struct kunit *test)
 {
@@ -230,6 +270,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(finds_nothing_else),
 	KUNIT_CASE(last_free_is_used_first),
 	KUNIT_CASE(readers_pass_through_growth),
+	KUNIT_CASE(readers_keep_their_slab),
 	KUNIT_CASE(pages_must_be_named_back),
 	{}
 };

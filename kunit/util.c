@@ -255,6 +255,26 @@ ssize_t kmag_test_write_file(const char *name, const char *text)
 	return ret;
 }
 
+bool kmag_test_fail_sleepers(void)
+{
+	return kmag_test_fail_nth(0) &&
+	       kmag_test_write_file("/sys/kernel/debug/failslab/ignore-gfp-wait",
+				    "N") == 1 &&
+	       kmag_test_write_file("/sys/kernel/debug/failslab/verbose",
+				    "0") == 1;
+}
+
+int kmag_test_module_held(struct kunit *test)
+{
+	char text[16];
+	int held;
+
+	KUNIT_ASSERT_GT(test, kmag_test_read_file("/sys/module/kmag/refcnt",
+						  text, sizeof(text)), 0);
+	KUNIT_ASSERT_EQ(test, kstrtoint(strim(text), 0, &held), 0);
+	return held;
+}
+
 static int by_address(const void *a, const void *b)
 {
 	const void *x = *(void * const *)a, *y = *(void * const *)b;
@@ -310,6 +330,9 @@ static struct page *pages_stub(gfp_t gfp, int nid, unsigned int order)
 
 	if (source_fails(&page_source, gfp, order))
 		return NULL;
+	if (page_source.elsewhere)
+		nid = next_online_node(nid) < MAX_NUMNODES ?
+		      next_online_node(nid) : first_online_node;
 	if (nr_watched < PAGES_WATCHED)
 		page = alloc_pages_node(nid, gfp | __GFP_COMP, order);
 	if (!page)

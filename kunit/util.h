@@ -105,8 +105,9 @@ static inline u8 kmag_test_shadow(const void *addr)
 #endif
 
 /*
- * Let the n-th allocation of slab memory from now on fail, if it may not sleep;
- * or none, with 0. False if this kernel cannot.
+ * Let the n-th allocation of slab memory from now on fail; or none, with 0. One
+ * that may sleep counts after kmag_test_fail_sleepers(). False if this kernel
+ * cannot.
  */
 #ifdef CONFIG_FAULT_INJECTION
 static inline bool kmag_test_fail_nth(unsigned int nth)
@@ -132,6 +133,11 @@ static inline unsigned int kmag_test_fail_left(void)
 }
 #endif
 
+bool kmag_test_fail_sleepers(void);
+
+/* How often kmag.ko is held: by each cache once. */
+int kmag_test_module_held(struct kunit *test);
+
 /* Read a file of the guest, or write it; as kernel_read() and kernel_write(). */
 ssize_t kmag_test_read_file(const char *name, char *buf, size_t size);
 ssize_t kmag_test_write_file(const char *name, const char *text);
@@ -148,6 +154,7 @@ bool kmag_test_doubled(void **objs, size_t nr);
  * @fail_every: every so many fail; 0 for none
  * @fail_order: pages of this order and above fail; 0 for none
  * @fail_cheap: those fail that may not reclaim
+ * @elsewhere: pages come from another node than was asked for
  * @gfp_any: flags that any of them had
  * @gfp_all: flags that all of them had
  */
@@ -159,6 +166,7 @@ struct kmag_test_source {
 	unsigned long fail_every;
 	unsigned int fail_order;
 	bool fail_cheap;
+	bool elsewhere;
 	gfp_t gfp_any;
 	gfp_t gfp_all;
 };
