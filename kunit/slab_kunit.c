@@ -187,7 +187,7 @@ static void takes_and_gives_runs(struct kunit *test)
 	unsigned int slots = cache->slab_slots;
 	void **objs = kmag_test_array(test, slots);
 	struct kmag_slab *slab;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 	int i;
 
 	/* A power of two: eighths are exact. */
@@ -212,24 +212,24 @@ static void takes_and_gives_runs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, node->empty_free, 0);
 
 	for (i = 0; i < slots; i++) {
-		kmag_slab_give(cache, &objs[i], 1, &dead);
+		kmag_slab_give(cache, &objs[i], 1, &left);
 		check_class(test, slab);
 		KUNIT_EXPECT_EQ(test, node->free, i + 1);
 		KUNIT_EXPECT_EQ(test, node->nr[slab->class], 1);
 	}
 	/* An empty one may stay. */
-	KUNIT_EXPECT_TRUE(test, list_empty(&dead));
+	KUNIT_EXPECT_TRUE(test, list_empty(&left.dead));
 	KUNIT_EXPECT_EQ(test, node->empty_free, slots);
 
-	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, &dead), 0);
-	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 0, &dead), 1);
+	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, &left), 0);
+	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 0, &left), 1);
 	KUNIT_EXPECT_EQ(test, node->nr_slabs, 0);
 	KUNIT_EXPECT_EQ(test, node->slots, 0);
 	KUNIT_EXPECT_EQ(test, node->bytes, 0);
 	KUNIT_EXPECT_EQ(test, node->tail, 0);
 	KUNIT_EXPECT_EQ(test, node->meta, 0);
-	KUNIT_EXPECT_EQ(test, kmag_slab_free_list(&dead), 1 << cache->order);
-	KUNIT_EXPECT_TRUE(test, list_empty(&dead));
+	KUNIT_EXPECT_EQ(test, kmag_slab_settle(cache, &left), 1 << cache->order);
+	KUNIT_EXPECT_TRUE(test, list_empty(&left.dead));
 	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(objs[0]));
 }
 
@@ -242,21 +242,21 @@ static void fullest_slab_gives_first(struct kunit *test)
 	const unsigned int nr = 4 * slots;
 	void **objs = kmag_test_array(test, nr);
 	/* Taken from each slab, by where its run is in objs[]. */
-	static const unsigned int left[] = { 1, 6, 3, 5 };
+	static const unsigned int taken[] = { 1, 6, 3, 5 };
 	static const int by_fullness[] = { 1, 3, 2, 0 };
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 	int i, j;
 
 	KUNIT_ASSERT_GE(test, slots, 7);
 	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(), nr);
 	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs, nr), nr);
 	for (i = 0; i < 4; i++)
-		kmag_slab_give(cache, objs + i * slots, slots - left[i], &dead);
+		kmag_slab_give(cache, objs + i * slots, slots - taken[i], &left);
 
 	for (i = 0; i < 4; i++) {
 		int which = by_fullness[i];
 		void **run = objs + which * slots;
-		unsigned int want = slots - left[which];
+		unsigned int want = slots - taken[which];
 		struct kmag_slab *slab = kmag_test_slab_of(run[slots - 1]);
 
 		KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, run, want),
@@ -265,8 +265,8 @@ static void fullest_slab_gives_first(struct kunit *test)
 			KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(run[j]), slab);
 	}
 	KUNIT_EXPECT_EQ(test, node->free, 0);
-	kmag_slab_give(cache, objs, nr, &dead);
-	kmag_slab_free_list(&dead);
+	kmag_slab_give(cache, objs, nr, &left);
+	kmag_slab_settle(cache, &left);
 }
 
 static void keeps_few_empty_slabs(struct kunit *test)
@@ -276,7 +276,7 @@ static void keeps_few_empty_slabs(struct kunit *test)
 	struct kmag_node *node = kmag_test_node(cache);
 	const unsigned int nr = 40 * cache->slab_slots;
 	void **objs = kmag_test_array(test, nr);
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	KUNIT_ASSERT_GT(test, cache->order, 0);
 	KUNIT_EXPECT_EQ(test, kmag_slab_grow(cache, GFP_KERNEL,
@@ -284,11 +284,11 @@ static void keeps_few_empty_slabs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pages->given, 40);
 	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs, nr), nr);
 	KUNIT_EXPECT_EQ(test, node->nr[KMAG_FULL], 40);
-	kmag_slab_give(cache, objs, nr, &dead);
+	kmag_slab_give(cache, objs, nr, &left);
 	KUNIT_EXPECT_LE(test, cache->empty_max, 8);
 	KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], cache->empty_max);
 	KUNIT_EXPECT_EQ(test, node->nr_slabs, cache->empty_max);
-	KUNIT_EXPECT_EQ(test, kmag_slab_free_list(&dead),
+	KUNIT_EXPECT_EQ(test, kmag_slab_settle(cache, &left),
 			(40 - cache->empty_max) << cache->order);
 	KUNIT_EXPECT_EQ(test, kmag_test_pages_left(test), cache->empty_max);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_SLAB_NEW), 40);

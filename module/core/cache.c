@@ -150,6 +150,8 @@ static struct kmag_cache *cache_new(const char *name, unsigned int size,
 	cache->flags = flags;
 	cache->ctor = ctor;
 	cache->validated = -EAGAIN;
+	ratelimit_state_init(&cache->bad_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
 	if (flags & KMAG_ACCOUNT)
 		cache->gfp |= __GFP_ACCOUNT;
 	if (flags & KMAG_RECLAIM_ACCOUNT)

@@ -27,9 +27,9 @@ static const char * const bad_text[] = {
 
 void kmag_report(struct kmag_cache *cache, enum kmag_bad bad, const void *obj)
 {
-	kmag_count(cache, KMAG_FREE_BAD);
-	pr_err_ratelimited("cache %s-%u: bad free: %p %s; left alone\n",
-			   cache->name, cache->id, obj, bad_text[bad]);
+	if (__ratelimit(&cache->bad_limit))
+		pr_err("cache %s-%u: bad free: %p %s; left alone\n",
+		       cache->name, cache->id, obj, bad_text[bad]);
 }
 
 #if defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_DEBUG_KMEMLEAK)
@@ -118,8 +118,9 @@ bool kmag_debug_free(struct kmag_cache *cache, void *obj)
 	if (!ours)
 		return true;
 	if (!shadow_free(cache, obj)) {
-		kmag_report(cache, KMAG_BAD_DOUBLE, obj);
+		kmag_count(cache, KMAG_FREE_BAD);
 		kmag_count(cache, KMAG_FREE_SLAB);
+		kmag_report(cache, KMAG_BAD_DOUBLE, obj);
 		return false;
 	}
 	kmemleak_free(obj);

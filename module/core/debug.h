@@ -22,7 +22,7 @@ enum kmag_bad {
 };
 
 /**
- * kmag_report - say what is wrong with a pointer, and count it
+ * kmag_report - say what is wrong with a pointer
  * @cache: that it was freed to
  * @bad: what is wrong
  * @obj: the pointer
@@ -30,7 +30,7 @@ enum kmag_bad {
  * The pointer reaches its slab when its magazine is flushed, so the stack of
  * this moment would blame somebody else: none is printed.
  *
- * Context: Any; raw locks may be held.
+ * Context: Any but NMI; no raw lock held.
  */
 void kmag_report(struct kmag_cache *cache, enum kmag_bad bad, const void *obj);
 

@@ -36,15 +36,15 @@ static void gate_close(struct kmag_cpu *cpu)
 static void gate_drain(struct kmag_cache *cache, struct kmag_cpu *cpu)
 {
 	unsigned long flags;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	raw_spin_lock_irqsave(&cpu->lock, flags);
 	if (cpu->gate == KMAG_GATE_FENCED) {
-		kmag_cpu_drain(cache, cpu, &dead);
+		kmag_cpu_drain(cache, cpu, &left);
 		cpu->gate = KMAG_GATE_DRAINED;
 	}
 	raw_spin_unlock_irqrestore(&cpu->lock, flags);
-	kmag_slab_free_list(&dead);
+	kmag_slab_settle(cache, &left);
 }
 
 void kmag_fence(struct kmag_cache *cache)

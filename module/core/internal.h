@@ -25,10 +25,9 @@
  * hard interrupts, and the reaper takes the same locks.
  *
  * Do not, with a raw lock held: allocate or free pages or kmalloc memory, call
- * a constructor, wake anybody. Slabs to be freed go to a list that the caller
- * frees outside, because on PREEMPT_RT the page allocator sleeps. Nothing should
- * be printed either; misuse reports and validation still are (design.rst, Known
- * limits).
+ * a constructor, print, wake anybody. Slabs to be freed and misuse to be
+ * reported go to struct kmag_leftovers, which the caller settles outside: on
+ * PREEMPT_RT the page allocator sleeps, and a console may allocate from us.
  */
 #ifndef _KMAG_INTERNAL_H
 #define _KMAG_INTERNAL_H
@@ -38,6 +37,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/ratelimit.h>
 #include <linux/reciprocal_div.h>
 #include <linux/spinlock.h>
 
@@ -202,6 +202,7 @@ struct kmag_node {
  * @debugfs: its directory
  * @validated: errors that the last validation found; -EAGAIN before the first
  * @reported: kinds of wrong gfp flags that were already reported
+ * @bad_limit: of reports of bad frees
  * @node: by node id; NULL for a node that is not possible
  */
 struct kmag_cache {
@@ -228,6 +229,7 @@ struct kmag_cache {
 	struct dentry *debugfs;
 	int validated;
 	unsigned long reported;
+	struct ratelimit_state bad_limit;
 	struct kmag_node *node[];
 };
 

@@ -84,13 +84,13 @@ void kmag_cpus_free(struct kmag_cache *cache)
 }
 
 void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		    struct list_head *dead)
+		    struct kmag_leftovers *left)
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 
 	lockdep_assert_held(&cpu->lock);
-	kmag_slab_give(cache, pcp->objs, pcp->rounds, dead);
-	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, dead);
+	kmag_slab_give(cache, pcp->objs, pcp->rounds, left);
+	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, left);
 	WRITE_ONCE(pcp->rounds, 0);	/* views look without the lock */
 	WRITE_ONCE(pcp->prev_rounds, 0);
 }
@@ -99,14 +99,14 @@ void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
 {
 	struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
 	unsigned long flags;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	raw_spin_lock_irqsave(&cpu->lock, flags);
-	kmag_cpu_drain(cache, cpu, &dead);
+	kmag_cpu_drain(cache, cpu, &left);
 	if (cpu->gate == KMAG_GATE_FENCED)
 		cpu->gate = KMAG_GATE_DRAINED;
 	raw_spin_unlock_irqrestore(&cpu->lock, flags);
-	kmag_slab_free_list(&dead);
+	kmag_slab_settle(cache, &left);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_cpu_dead);
 
@@ -133,7 +133,7 @@ static struct kmag_cpu *cpu_claim(struct kmag_cache *cache, unsigned long *flags
 
 /* Lock claimed magazines, and open the gate. */
 static void cpu_lock(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		     struct list_head *dead)
+		     struct kmag_leftovers *left)
 	__acquires(&cpu->lock)
 {
 	raw_spin_lock(&cpu->lock);
@@ -141,7 +141,7 @@ static void cpu_lock(struct kmag_cache *cache, struct kmag_cpu *cpu,
 		return;
 	/* FENCED: do now what the fence would do a grace period later. */
 	if (cpu->gate == KMAG_GATE_FENCED)
-		kmag_cpu_drain(cache, cpu, dead);
+		kmag_cpu_drain(cache, cpu, left);
 	cpu->stats[KMAG_FENCE]++;
 	gate_open(cpu);
 }
@@ -223,7 +223,7 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged)
 	struct kmag_cpu *cpu;
 	unsigned long flags;
 	void *obj = NULL;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	cpu = cpu_claim(cache, &flags);
 	if (!cpu) {
@@ -233,7 +233,7 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged)
 						  KMAG_ALLOC_SLAB);
 		return obj;
 	}
-	cpu_lock(cache, cpu, &dead);
+	cpu_lock(cache, cpu, &left);
 	pcp = &cpu->fast;
 	if (!pcp->rounds && pcp->prev_rounds)
 		swap_locked(cpu);
@@ -249,7 +249,7 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged)
 			cpu->stats[tier]++;
 	}
 	cpu_unlock(cpu, flags);
-	kmag_slab_free_list(&dead);
+	kmag_slab_settle(cache, &left);
 	return obj;
 }
 
@@ -315,7 +315,7 @@ fail:
 
 /* Make room in the loaded magazine, which is full. */
 static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
-				struct list_head *dead)
+				struct kmag_leftovers *left)
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 	struct kmag_magazine *mag;
@@ -337,7 +337,7 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 		return KMAG_FREE_DEPOT;
 	}
 	/* A whole run at once, and the magazine it was in is the empty one. */
-	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, dead);
+	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, left);
 	pcp->prev_rounds = 0;
 	swap_locked(cpu);
 	return KMAG_FREE_SLAB;
@@ -350,33 +350,33 @@ static bool cpu_free(struct kmag_cache *cache, void *obj)
 	struct kmag_pcp *pcp;
 	struct kmag_cpu *cpu;
 	unsigned long flags;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	cpu = cpu_claim(cache, &flags);
 	if (!cpu)
 		return false;
-	cpu_lock(cache, cpu, &dead);
+	cpu_lock(cache, cpu, &left);
 	pcp = &cpu->fast;
 	if (pcp->rounds >= pcp->hi)
-		tier = cpu_flush(cache, cpu, &dead);
+		tier = cpu_flush(cache, cpu, &left);
 	pcp->objs[pcp->rounds++] = obj;
-	if (tier == KMAG_FREE_SLAB && !list_empty(&dead))
+	if (tier == KMAG_FREE_SLAB && !list_empty(&left.dead))
 		tier = KMAG_FREE_PAGE;
 	if (tier == KMAG_FREE_MAG)
 		pcp->frees++;
 	else
 		cpu->stats[tier]++;
 	cpu_unlock(cpu, flags);
-	kmag_slab_free_list(&dead);
+	kmag_slab_settle(cache, &left);
 	return true;
 }
 
 void kmag_free_to_slab(struct kmag_cache *cache, void *obj)
 {
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
-	kmag_slab_give(cache, &obj, 1, &dead);
-	kmag_count(cache, kmag_slab_free_list(&dead) ? KMAG_FREE_PAGE :
+	kmag_slab_give(cache, &obj, 1, &left);
+	kmag_count(cache, kmag_slab_settle(cache, &left) ? KMAG_FREE_PAGE :
 						       KMAG_FREE_SLAB);
 }
 

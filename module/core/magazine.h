@@ -16,6 +16,7 @@
 #define _KMAG_MAGAZINE_H
 
 #include "internal.h"
+#include "slab.h"
 
 /**
  * kmag_cpus_alloc - give every possible CPU its magazines
@@ -35,10 +36,10 @@ void kmag_cpus_free(struct kmag_cache *cache);
  * kmag_cpu_drain - give a CPU's objects back to their slabs
  * @cache: the cache
  * @cpu: whose magazines; its lock is held, and nobody is on its fast path
- * @dead: slabs that became free
+ * @left: what is to be settled without the lock
  */
 void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		    struct list_head *dead);
+		    struct kmag_leftovers *left);
 
 /**
  * kmag_cpu_dead - drain a CPU that is offline

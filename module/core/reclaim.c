@@ -29,7 +29,7 @@ static struct kmag_shrinker shrinker;
 
 /* Send one full magazine of a depot home. Returns its objects. */
 static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depot,
-			       struct list_head *dead)
+			       struct kmag_leftovers *left)
 {
 	struct kmag_magazine *mag = kmag_depot_pop_full(cache, depot);
 	unsigned long nr;
@@ -37,7 +37,7 @@ static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depo
 	if (!mag)
 		return 0;
 	nr = mag->cap;
-	kmag_slab_give(cache, mag->objs, nr, dead);
+	kmag_slab_give(cache, mag->objs, nr, left);
 	atomic_long_sub(nr, &cache->transit);
 	kmag_magazine_free(mag);
 	return nr;
@@ -46,7 +46,7 @@ static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depo
 unsigned long kmag_drain(struct kmag_cache *cache)
 {
 	unsigned long freed;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 	unsigned int nr;
 	int nid;
 
@@ -59,13 +59,13 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 
 		/* So many as there are: others may go on filling it. */
 		nr = READ_ONCE(node->depot.nr_full);
-		while (nr-- && drain_one(cache, &node->depot, &dead)) {
-			kmag_slab_free_list(&dead);
+		while (nr-- && drain_one(cache, &node->depot, &left)) {
+			kmag_slab_settle(cache, &left);
 			cond_resched();
 		}
 		kmag_depot_purge(&node->depot, 0);
-		kmag_slab_reap(cache, node, 0, &dead);
-		kmag_slab_free_list(&dead);
+		kmag_slab_reap(cache, node, 0, &left);
+		kmag_slab_settle(cache, &left);
 	}
 	freed = kmag_sum(cache, KMAG_SLAB_FREED) - freed;
 	mutex_unlock(&cache->fence_lock);
@@ -118,17 +118,17 @@ static void shrink_node(struct kmag_cache *cache, struct kmag_node *node,
 {
 	struct kmag_slab *slab;
 	unsigned long moved;
-	LIST_HEAD(dead);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	do {
-		moved = drain_one(cache, &node->depot, &dead);
-		kmag_slab_reap(cache, node, 0, &dead);
-		list_for_each_entry(slab, &dead, list) {
+		moved = drain_one(cache, &node->depot, &left);
+		kmag_slab_reap(cache, node, 0, &left);
+		list_for_each_entry(slab, &left.dead, list) {
 			scan->slots += slab->slots;
 			scan->looked += slab->slots;
 		}
 		scan->looked += moved;
-		scan->pages += kmag_slab_free_list(&dead);
+		scan->pages += kmag_slab_settle(cache, &left);
 	} while (moved && scan->looked < nr);
 }
 

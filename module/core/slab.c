@@ -127,7 +127,7 @@ static void slab_link(struct kmag_node *node, struct kmag_slab *slab)
 
 /* Take an empty slab away from its node. */
 static void slab_unlink(struct kmag_node *node, struct kmag_slab *slab,
-			struct list_head *dead)
+			struct kmag_leftovers *left)
 {
 	size_t bytes = kmag_slab_bytes(slab);
 
@@ -140,7 +140,7 @@ static void slab_unlink(struct kmag_node *node, struct kmag_slab *slab,
 	node->bytes -= bytes;
 	node->tail -= bytes - slab->slots * slab->cache->stride;
 	node->meta -= kmag_slab_meta(slab);
-	list_move(&slab->list, dead);
+	list_move(&slab->list, &left->dead);
 }
 
 struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order)
@@ -349,13 +349,26 @@ int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_slot);
 
+/* Count a bad free, to be reported outside of the locks. */
+static void bad_free(struct kmag_cache *cache, enum kmag_bad what,
+		     const void *obj, struct kmag_leftovers *left)
+{
+	kmag_count(cache, KMAG_FREE_BAD);
+	if (left->nr_bad < KMAG_BAD_SHOWN) {
+		left->bad[left->nr_bad].what = what;
+		left->bad[left->nr_bad].obj = obj;
+	}
+	left->nr_bad++;
+}
+
 /*
  * Give back those of @objs that are in @slab, from the first on, until one is
  * not. Returns how many were looked at. A slab that died meanwhile (somebody
  * frees what was freed before) has no bit set, and stays on no list.
  */
 static unsigned int slab_give(struct kmag_node *node, struct kmag_slab *slab,
-			      void **objs, unsigned int nr)
+			      void **objs, unsigned int nr,
+			      struct kmag_leftovers *left)
 {
 	struct kmag_cache *cache = slab->cache;
 	size_t bytes = kmag_slab_bytes(slab);
@@ -366,9 +379,9 @@ static unsigned int slab_give(struct kmag_node *node, struct kmag_slab *slab,
 		int slot = kmag_slab_slot(slab, objs[i]);
 
 		if (unlikely(slot < 0))
-			kmag_report(cache, KMAG_BAD_INTERIOR, objs[i]);
+			bad_free(cache, KMAG_BAD_INTERIOR, objs[i], left);
 		else if (unlikely(!__test_and_clear_bit(slot, slab->away)))
-			kmag_report(cache, KMAG_BAD_DOUBLE, objs[i]);
+			bad_free(cache, KMAG_BAD_DOUBLE, objs[i], left);
 		else
 			given++;
 	}
@@ -388,7 +401,7 @@ static struct kmag_slab *slab_of_cache(const struct kmag_cache *cache,
 
 /* Give a batch of objects of one node back; returns how many were handled. */
 static unsigned int give_batch(struct kmag_cache *cache, void **objs,
-			       unsigned int nr, struct list_head *dead)
+			       unsigned int nr, struct kmag_leftovers *left)
 {
 	struct kmag_slab *slab = slab_of_cache(cache, objs[0]);
 	struct kmag_node *node;
@@ -396,8 +409,8 @@ static unsigned int give_batch(struct kmag_cache *cache, void **objs,
 	unsigned long flags;
 
 	if (unlikely(!slab)) {
-		kmag_report(cache, kmag_slab_of(objs[0]) ? KMAG_BAD_CACHE :
-			    KMAG_BAD_FOREIGN, objs[0]);
+		bad_free(cache, kmag_slab_of(objs[0]) ? KMAG_BAD_CACHE :
+			 KMAG_BAD_FOREIGN, objs[0], left);
 		return 1;
 	}
 
@@ -407,10 +420,10 @@ static unsigned int give_batch(struct kmag_cache *cache, void **objs,
 	do {
 		bool was_away = slab->inuse;
 
-		done += slab_give(node, slab, objs + done, nr - done);
+		done += slab_give(node, slab, objs + done, nr - done, left);
 		if (was_away && slab->class == KMAG_EMPTY &&
 		    node->nr[KMAG_EMPTY] > cache->empty_max)
-			slab_unlink(node, slab, dead);
+			slab_unlink(node, slab, left);
 		slab = done < nr ? slab_of_cache(cache, objs[done]) : NULL;
 	} while (slab && cache->node[slab->nid] == node);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -418,7 +431,7 @@ static unsigned int give_batch(struct kmag_cache *cache, void **objs,
 }
 
 void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
-		    struct list_head *dead)
+		    struct kmag_leftovers *left)
 {
 	unsigned int done = 0;
 
@@ -426,7 +439,7 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 		return;
 	rcu_read_lock();	/* what kmag_slab_of() finds stays */
 	while (done < nr)
-		done += give_batch(cache, objs + done, nr - done, dead);
+		done += give_batch(cache, objs + done, nr - done, left);
 	rcu_read_unlock();
 	kmag_count(cache, KMAG_FLUSH);
 	kmag_count_by(cache, KMAG_FLUSH_OBJS, nr);
@@ -434,7 +447,7 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_give);
 
 unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
-			     unsigned long keep, struct list_head *dead)
+			     unsigned long keep, struct kmag_leftovers *left)
 {
 	unsigned long reaped = 0, before;
 	unsigned long flags;
@@ -448,7 +461,7 @@ unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 			slab_unlink(node,
 				    list_last_entry(&node->slabs[KMAG_EMPTY],
 						    struct kmag_slab, list),
-				    dead);
+				    left);
 			reaped++;
 		}
 		raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -482,22 +495,34 @@ static void slab_free_rcu(struct rcu_head *rcu)
 	kfree(container_of(rcu, struct kmag_slab, rcu));
 }
 
-unsigned long kmag_slab_free_list(struct list_head *dead)
+static void report_bad(struct kmag_cache *cache, struct kmag_leftovers *left)
+{
+	unsigned int i;
+
+	for (i = 0; i < min(left->nr_bad, KMAG_BAD_SHOWN); i++)
+		kmag_report(cache, left->bad[i].what, left->bad[i].obj);
+	left->nr_bad = 0;
+}
+
+unsigned long kmag_slab_settle(struct kmag_cache *cache,
+			       struct kmag_leftovers *left)
 {
 	struct kmag_slab *slab, *next;
 	unsigned long pages = 0;
 
-	list_for_each_entry_safe(slab, next, dead, list) {
+	if (unlikely(left->nr_bad))
+		report_bad(cache, left);
+	list_for_each_entry_safe(slab, next, &left->dead, list) {
 		list_del(&slab->list);
 		kmag_table_del(slab->index);
 		set_page_private(slab->page, 0);
 		account_pages(slab, -1);
 		__free_pages(slab->page, slab->order);
 		pages += 1UL << slab->order;
-		kmag_count(slab->cache, KMAG_SLAB_FREED);
+		kmag_count(cache, KMAG_SLAB_FREED);
 		/* A reader with a wrong pointer may still look at it. */
 		call_rcu(&slab->rcu, slab_free_rcu);
 	}
 	return pages;
 }
-EXPORT_SYMBOL_IF_KUNIT(kmag_slab_free_list);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_settle);

@@ -15,16 +15,37 @@
  *	1 to 8           some: class - 1 is  any
  *	                 the full eighths
  *	KMAG_FULL        all                 partial, empty
- *	(dead list)      none                freed by kmag_slab_free_list()
+ *	(leftovers)      none                freed by kmag_slab_settle()
  */
 #ifndef _KMAG_SLAB_H
 #define _KMAG_SLAB_H
 
+#include "debug.h"
 #include "internal.h"
+
+/* Bad frees of one batch that are reported each; all are counted. */
+#define KMAG_BAD_SHOWN	2U
+
+/**
+ * struct kmag_leftovers - what is left to do when no raw lock is held any more
+ * @dead: slabs to be freed
+ * @nr_bad: bad frees
+ * @bad: the first of them, to be reported
+ */
+struct kmag_leftovers {
+	struct list_head dead;
+	unsigned int nr_bad;
+	struct {
+		enum kmag_bad what;
+		const void *obj;
+	} bad[KMAG_BAD_SHOWN];
+};
+
+#define KMAG_LEFTOVERS_INIT(name)	{ .dead = LIST_HEAD_INIT((name).dead) }
 
 /**
  * struct kmag_slab - descriptor of a slab
- * @list: on a list of its node, or on a dead list
+ * @list: on a list of its node, or among the leftovers
  * @rcu: once it was taken out of the table
  * @cache: whose slab it is
  * @page: head page
@@ -99,22 +120,22 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 /**
  * kmag_slab_give - give objects back to their slabs
  * @cache: that they came from
- * @objs: any pointers at all; wrong ones are reported and left alone
+ * @objs: any pointers at all; wrong ones are counted and left alone
  * @nr: how many
- * @dead: slabs that nobody needs any more are put here; the caller hands them
- *	to kmag_slab_free_list() once it holds no raw lock
+ * @left: slabs that nobody needs any more, and wrong pointers; the caller
+ *	hands it to kmag_slab_settle() once it holds no raw lock
  *
  * Context: Any but NMI. Takes node->lock, one node at a time.
  */
 void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
-		    struct list_head *dead);
+		    struct kmag_leftovers *left);
 
 /**
  * kmag_slab_reap - collect a node's empty slabs
  * @cache: the cache
  * @node: the node
  * @keep: empty slabs that may stay
- * @dead: where they are put
+ * @left: where they are put
  *
  * In pieces of a few slabs a lock hold.
  *
@@ -122,16 +143,18 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
  * Return: slabs collected.
  */
 unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
-			     unsigned long keep, struct list_head *dead);
+			     unsigned long keep, struct kmag_leftovers *left);
 
 /**
- * kmag_slab_free_list - free slabs
- * @dead: from the functions above; empty afterwards
+ * kmag_slab_settle - free slabs, report misuse
+ * @cache: the cache
+ * @left: from the functions above; empty afterwards
  *
  * Context: Any but NMI; no raw lock held.
  * Return: pages freed.
  */
-unsigned long kmag_slab_free_list(struct list_head *dead);
+unsigned long kmag_slab_settle(struct kmag_cache *cache,
+			       struct kmag_leftovers *left);
 
 /**
  * kmag_slab_of - the slab that an address lies in

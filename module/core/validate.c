@@ -130,17 +130,21 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 {
 	struct kmag_node *node = v->cache->node[slab->nid];
 	unsigned long flags;
-	unsigned int away;
+	unsigned int away, inuse;
+	u8 class;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
 	away = bitmap_weight(slab->away, slab->slots);
-	if (away != slab->inuse)
-		found(v, "slab %u: %u objects away, %u counted", slab->index,
-		      away, slab->inuse);
-	if (slab->class != kmag_slab_class(slab->slots, away))
-		found(v, "slab %u: %u of %u away, in class %u", slab->index,
-		      away, slab->slots, slab->class);
+	inuse = slab->inuse;
+	class = slab->class;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
+
+	if (away != inuse)
+		found(v, "slab %u: %u objects away, %u counted", slab->index,
+		      away, inuse);
+	if (class != kmag_slab_class(slab->slots, away))
+		found(v, "slab %u: %u of %u away, in class %u", slab->index,
+		      away, slab->slots, class);
 	v->slabs++;
 	v->slots += slab->slots;
 	v->away += away;
