@@ -100,7 +100,7 @@ static int nodes_alloc(struct kmag_cache *cache)
 		kmag_node_init(node);
 		kmag_depot_init(&node->depot, full_max);
 		/* So that frees find some before anybody was short of them. */
-		for (i = 0; i < min(full_max, KMAG_DEPOT_EMPTIES); i++) {
+		for (i = 0; i < KMAG_DEPOT_EMPTIES; i++) {
 			mag = kmag_magazine_alloc(cache->capacity, GFP_KERNEL,
 						  nid);
 			if (!mag)
@@ -195,6 +195,7 @@ struct kmag_cache *__kmag_cache_create(const char *name, unsigned int size,
 	/* No unload while there are caches: their frees run our code. */
 	__module_get(THIS_MODULE);
 	kmag_registry_add(cache);
+	kmag_reclaim_start();
 	kmag_debugfs_add(cache);
 	return cache;
 }

@@ -68,7 +68,7 @@ struct dentry;
 
 /*
  * Bytes of full magazines a node's depot keeps (one magazine at least), their
- * number at most, and empty magazines a new depot starts with.
+ * number at most, and empty magazines that a depot starts with and keeps.
  */
 #define KMAG_DEPOT_BYTES	(512 * 1024)
 #define KMAG_DEPOT_FULL_MAX	32U

@@ -27,7 +27,7 @@
 
 static struct kmag_shrinker shrinker;
 
-/* Send one full magazine of a depot home. Returns its objects. */
+/* Send one full magazine's objects of a depot home. Returns how many. */
 static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depot,
 			       struct kmag_leftovers *left)
 {
@@ -39,7 +39,7 @@ static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depo
 	nr = mag->cap;
 	kmag_slab_give(cache, mag->objs, nr, left);
 	atomic_long_sub(nr, &cache->transit);
-	kmag_magazine_free(mag);
+	kmag_depot_push_empty(depot, mag);
 	return nr;
 }
 
@@ -63,7 +63,7 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 			kmag_slab_settle(cache, &left);
 			cond_resched();
 		}
-		kmag_depot_purge(&node->depot, 0);
+		kmag_depot_purge(&node->depot, KMAG_DEPOT_EMPTIES);
 		kmag_slab_reap(cache, node, 0, &left);
 		kmag_slab_settle(cache, &left);
 	}
@@ -130,6 +130,7 @@ static void shrink_node(struct kmag_cache *cache, struct kmag_node *node,
 		scan->looked += moved;
 		scan->pages += kmag_slab_settle(cache, &left);
 	} while (moved && scan->looked < nr);
+	kmag_depot_purge(&node->depot, KMAG_DEPOT_EMPTIES);
 }
 
 static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
@@ -160,6 +161,7 @@ static DECLARE_DELAYED_WORK(worker, reclaim_work);
 static void reclaim_work(struct work_struct *work)
 {
 	struct kmag_cache *cache;
+	bool more;
 	int nid;
 
 	mutex_lock(&kmag_caches_lock);
@@ -170,20 +172,22 @@ static void reclaim_work(struct work_struct *work)
 		}
 		cond_resched();
 	}
+	more = !list_empty(&kmag_caches);
 	mutex_unlock(&kmag_caches_lock);
+	if (more)
+		kmag_reclaim_start();
+}
+
+void kmag_reclaim_start(void)
+{
 	/* Unbound: no work item goes to an isolated CPU. */
 	queue_delayed_work(system_unbound_wq, &worker, KMAG_WORK_INTERVAL);
 }
 
 int kmag_reclaim_init(void)
 {
-	int ret = kmag_shrinker_register(&shrinker, "kmag", shrink_count,
-					 shrink_scan);
-
-	if (!ret)
-		queue_delayed_work(system_unbound_wq, &worker,
-				   KMAG_WORK_INTERVAL);
-	return ret;
+	return kmag_shrinker_register(&shrinker, "kmag", shrink_count,
+				      shrink_scan);
 }
 
 void kmag_reclaim_exit(void)

@@ -16,6 +16,12 @@
  */
 unsigned long kmag_drain(struct kmag_cache *cache);
 
+/*
+ * Let the worker look after depots, once there is a cache; it ends with the
+ * last one.
+ */
+void kmag_reclaim_start(void);
+
 int kmag_reclaim_init(void);
 void kmag_reclaim_exit(void);
 
