@@ -5,6 +5,7 @@
  * Everything belongs to the file, so closing it, however that happens, frees
  * everything.
  */
+#include <linux/async.h>
 #include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/ctype.h>
@@ -44,30 +45,39 @@ struct kmag_file *kmag_file_new(void)
 	return file;
 }
 
-/* Objects are gone from its slots, but not those that ids stand for. */
-static void kmag_file_put(struct kmag_file *file, struct kmag_dev_cache *cache)
+/* Objects are gone. */
+static void kmag_cache_put(struct kmag_dev_cache *cache)
 {
-	kmag_handles_drop(file, cache);
-	xa_erase(&file->caches, cache->id);
-	file->nr_caches--;
 	cache->ops->destroy(cache);
 	xa_destroy(&cache->objs);
 	kfree(cache);
 }
 
+static void kmag_cache_put_async(void *cache, async_cookie_t cookie)
+{
+	kmag_cache_put(cache);
+}
+
 /**
  * kmag_file_free - free a file's state and all that it holds
  * @file: that nobody has open any more
+ *
+ * Each cache waits for a grace period before it goes: all of them at a time,
+ * so that they wait for the same one.
  */
 void kmag_file_free(struct kmag_file *file)
 {
+	ASYNC_DOMAIN_EXCLUSIVE(domain);
 	struct kmag_dev_cache *cache;
 	unsigned long id;
 
 	kmag_slots_drop(file, NULL);
 	kvfree(file->slots);
-	xa_for_each(&file->caches, id, cache)
-		kmag_file_put(file, cache);
+	xa_for_each(&file->caches, id, cache) {
+		kmag_handles_drop(file, cache);
+		async_schedule_domain(kmag_cache_put_async, cache, &domain);
+	}
+	async_synchronize_full_domain(&domain);
 	xa_destroy(&file->caches);
 	mutex_destroy(&file->lock);
 	kfree(file);
@@ -197,8 +207,21 @@ int kmag_file_destroy(struct kmag_file *file, void *arg)
 
 	/* Marks of failed allocations go in any case. */
 	kmag_slots_drop(file, cache);
-	kmag_file_put(file, cache);
+	kmag_handles_drop(file, cache);
+	xa_erase(&file->caches, cache->id);
+	file->nr_caches--;
+	kmag_cache_put(cache);
 	return 0;
+}
+
+/* The cache that is to be shrunk or validated, or an ERR_PTR(). */
+static struct kmag_dev_cache *kmag_file_subject(struct kmag_file *file,
+						struct kmag_ioc_cache *req)
+{
+	req->result = 0;
+	if (req->reserved)
+		return ERR_PTR(-EINVAL);
+	return kmag_file_cache(file, req->id) ?: ERR_PTR(-ENOENT);
 }
 
 /**
@@ -211,14 +234,10 @@ int kmag_file_destroy(struct kmag_file *file, void *arg)
 int kmag_file_shrink(struct kmag_file *file, void *arg)
 {
 	struct kmag_ioc_cache *req = arg;
-	struct kmag_dev_cache *cache;
+	struct kmag_dev_cache *cache = kmag_file_subject(file, req);
 
-	req->result = 0;
-	if (req->reserved)
-		return -EINVAL;
-	cache = kmag_file_cache(file, req->id);
-	if (!cache)
-		return -ENOENT;
+	if (IS_ERR(cache))
+		return PTR_ERR(cache);
 	return cache->ops->shrink(cache, &req->result);
 }
 
@@ -232,14 +251,10 @@ int kmag_file_shrink(struct kmag_file *file, void *arg)
 int kmag_file_validate(struct kmag_file *file, void *arg)
 {
 	struct kmag_ioc_cache *req = arg;
-	struct kmag_dev_cache *cache;
+	struct kmag_dev_cache *cache = kmag_file_subject(file, req);
 
-	req->result = 0;
-	if (req->reserved)
-		return -EINVAL;
-	cache = kmag_file_cache(file, req->id);
-	if (!cache)
-		return -ENOENT;
+	if (IS_ERR(cache))
+		return PTR_ERR(cache);
 	if (!cache->ops->validate)
 		return -EOPNOTSUPP;
 	return cache->ops->validate(cache, &req->result);
