@@ -107,7 +107,7 @@ struct kmag_ioc_destroy {
 };
 
 /* Allocate a batch: ids of objects come back in order. */
-#define KMAG_BATCH_BULK		(1U << 0)	/* one bulk call, not one each */
+#define KMAG_BATCH_BULK		(1U << 0)	/* bulk calls, not one each */
 #define KMAG_BATCH_CHECK	(1U << 1)	/* fill on alloc, check on free */
 struct kmag_ioc_alloc {
 	__u32 size;

@@ -14,6 +14,9 @@
 #include "backend.h"
 #include "contents.h"
 
+/* Objects of one bulk call: signals and others get their turn in between. */
+#define KMAG_HANDLES_PIECE	1024U
+
 /* The object that an id stands for; the id is free again. */
 static void *kmag_handle_take(struct kmag_file *file,
 			      struct kmag_dev_cache *cache, u32 id,
@@ -53,6 +56,29 @@ static int kmag_handle_put(struct kmag_file *file, struct kmag_dev_cache *cache,
 	return 0;
 }
 
+/* Let others run; an error if nobody waits for the rest any more. */
+static int kmag_handles_pause(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* Free the objects of ids that were just given, as if they never had been. */
+static void kmag_handles_undo(struct kmag_file *file,
+			      struct kmag_dev_cache *cache, u32 *ids, u32 nr)
+{
+	unsigned int tag;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		void *obj = kmag_handle_take(file, cache, ids[i], &tag);
+
+		kmag_contents_restore(cache, obj, tag);
+		cache->ops->free(cache, obj);
+		cond_resched();
+	}
+}
+
 /* One call each, as far as it goes. */
 static int kmag_alloc_each(struct kmag_file *file, struct kmag_dev_cache *cache,
 			   struct kmag_ioc_alloc *req, gfp_t gfp, u32 *ids)
@@ -60,9 +86,10 @@ static int kmag_alloc_each(struct kmag_file *file, struct kmag_dev_cache *cache,
 	void *obj;
 	int ret;
 
-	while (req->done < req->count) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
+	for (; req->done < req->count; req->done++) {
+		ret = kmag_handles_pause();
+		if (ret)
+			return ret;
 		obj = cache->ops->alloc(cache, gfp, req->node);
 		if (!obj)
 			return -ENOMEM;
@@ -71,37 +98,52 @@ static int kmag_alloc_each(struct kmag_file *file, struct kmag_dev_cache *cache,
 			cache->ops->free(cache, obj);
 			return ret;
 		}
-		req->done++;
-		cond_resched();
 	}
 	return 0;
 }
 
+/* One bulk call, and ids for its objects. */
+static int kmag_alloc_piece(struct kmag_file *file, struct kmag_dev_cache *cache,
+			    struct kmag_ioc_alloc *req, gfp_t gfp, u32 *ids,
+			    void **objs)
+{
+	u32 nr = min(req->count - req->done, KMAG_HANDLES_PIECE), i;
+	int ret;
+
+	if (!cache->ops->alloc_bulk(cache, gfp, nr, objs))
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		ret = kmag_handles_pause();
+		if (!ret)
+			ret = kmag_handle_put(file, cache, objs[i], req,
+					      &ids[req->done]);
+		if (ret) {
+			cache->ops->free_bulk(cache, nr - i, objs + i);
+			return ret;
+		}
+		req->done++;
+	}
+	return 0;
+}
+
+/* All, or none. */
 static int kmag_alloc_bulk(struct kmag_file *file, struct kmag_dev_cache *cache,
 			   struct kmag_ioc_alloc *req, gfp_t gfp, u32 *ids)
 {
 	void **objs;
 	int ret = 0;
 
-	objs = kvmalloc_array(req->count, sizeof(*objs), GFP_KERNEL_ACCOUNT);
+	objs = kmalloc_array(KMAG_HANDLES_PIECE, sizeof(*objs),
+			     GFP_KERNEL_ACCOUNT);
 	if (!objs)
 		return -ENOMEM;
-	if (!cache->ops->alloc_bulk(cache, gfp, req->count, objs)) {
-		ret = -ENOMEM;
-		goto out;
+	while (!ret && req->done < req->count)
+		ret = kmag_alloc_piece(file, cache, req, gfp, ids, objs);
+	if (ret) {
+		kmag_handles_undo(file, cache, ids, req->done);
+		req->done = 0;
 	}
-	while (req->done < req->count) {
-		ret = kmag_handle_put(file, cache, objs[req->done], req,
-				      &ids[req->done]);
-		if (ret) {
-			cache->ops->free_bulk(cache, req->count - req->done,
-					      objs + req->done);
-			break;
-		}
-		req->done++;
-	}
-out:
-	kvfree(objs);
+	kfree(objs);
 	return ret;
 }
 
@@ -138,9 +180,8 @@ int kmag_handles_alloc(struct kmag_file *file, void *arg)
 {
 	struct kmag_ioc_alloc *req = arg;
 	struct kmag_dev_cache *cache;
-	unsigned int tag;
-	u32 *ids, i;
 	gfp_t gfp;
+	u32 *ids;
 	int ret;
 
 	req->done = 0;
@@ -166,12 +207,7 @@ int kmag_handles_alloc(struct kmag_file *file, void *arg)
 	if (copy_to_user(u64_to_user_ptr(req->objs), ids,
 			 req->done * sizeof(*ids))) {
 		ret = -EFAULT;
-		for (i = 0; i < req->done; i++) {
-			void *obj = kmag_handle_take(file, cache, ids[i], &tag);
-
-			kmag_contents_restore(cache, obj, tag);
-			cache->ops->free(cache, obj);
-		}
+		kmag_handles_undo(file, cache, ids, req->done);
 		req->done = 0;
 	}
 	kvfree(ids);
@@ -194,43 +230,61 @@ static int kmag_free_each(struct kmag_file *file, struct kmag_dev_cache *cache,
 {
 	unsigned int tag;
 	void *obj;
+	int ret;
 
-	while (req->done < req->count) {
+	for (; req->done < req->count; req->done++) {
+		ret = kmag_handles_pause();
+		if (ret)
+			return ret;
 		obj = kmag_handle_take(file, cache, ids[req->done], &tag);
 		if (!obj)
 			return -ENOENT;
 		kmag_handle_check(cache, obj, req, ids[req->done], tag);
 		cache->ops->free(cache, obj);
-		req->done++;
-		cond_resched();
 	}
 	return 0;
+}
+
+/* One bulk call, of objects up to the first id that is not held. */
+static int kmag_free_piece(struct kmag_file *file, struct kmag_dev_cache *cache,
+			   struct kmag_ioc_free *req, const u32 *ids,
+			   void **objs)
+{
+	u32 nr = min(req->count - req->done, KMAG_HANDLES_PIECE), i;
+	unsigned int tag;
+	int ret = 0;
+
+	for (i = 0; i < nr; i++) {
+		ret = kmag_handles_pause();
+		if (ret)
+			break;
+		objs[i] = kmag_handle_take(file, cache, ids[req->done], &tag);
+		if (!objs[i]) {
+			ret = -ENOENT;
+			break;
+		}
+		kmag_handle_check(cache, objs[i], req, ids[req->done], tag);
+		req->done++;
+	}
+	/* kmem_cache_free_bulk() warns about a count of 0. */
+	if (i)
+		cache->ops->free_bulk(cache, i, objs);
+	return ret;
 }
 
 static int kmag_free_bulk(struct kmag_file *file, struct kmag_dev_cache *cache,
 			  struct kmag_ioc_free *req, const u32 *ids)
 {
-	unsigned int tag;
 	void **objs;
 	int ret = 0;
 
-	objs = kvmalloc_array(req->count, sizeof(*objs), GFP_KERNEL_ACCOUNT);
+	objs = kmalloc_array(KMAG_HANDLES_PIECE, sizeof(*objs),
+			     GFP_KERNEL_ACCOUNT);
 	if (!objs)
 		return -ENOMEM;
-	while (req->done < req->count) {
-		void *obj = kmag_handle_take(file, cache, ids[req->done], &tag);
-
-		if (!obj) {
-			ret = -ENOENT;
-			break;
-		}
-		kmag_handle_check(cache, obj, req, ids[req->done], tag);
-		objs[req->done++] = obj;
-	}
-	/* kmem_cache_free_bulk() warns about a count of 0. */
-	if (req->done)
-		cache->ops->free_bulk(cache, req->done, objs);
-	kvfree(objs);
+	while (!ret && req->done < req->count)
+		ret = kmag_free_piece(file, cache, req, ids, objs);
+	kfree(objs);
 	return ret;
 }
 
@@ -276,6 +330,8 @@ int kmag_handles_free(struct kmag_file *file, void *arg)
  * kmag_handles_drop - free every object of a cache that an id stands for
  * @file: that holds them
  * @cache: that they came from
+ *
+ * Goes on when a deadly signal comes: nobody else would free them.
  */
 void kmag_handles_drop(struct kmag_file *file, struct kmag_dev_cache *cache)
 {

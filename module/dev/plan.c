@@ -120,8 +120,11 @@ static int kmag_plan_check(struct kmag_file *file,
 		}
 	}
 
-	for (i = 0; i < noted; i++)
+	for (i = 0; i < noted; i++) {
 		file->slots[recs[i].slot].plan = 0;
+		if (i % KMAG_PLAN_PIECE == 0)
+			cond_resched();
+	}
 	return ret;
 }
 

@@ -208,7 +208,8 @@ static void kmag_worker_steps(struct kmag_worker *w)
 			kmag_replay_alloc(w, step);
 		else if (!kmag_replay_free(w, step))
 			return;
-		if (++nr % KMAG_REPLAY_PIECE == 0)
+		/* Filling and checking may take long, objects being large. */
+		if (w->run->check || ++nr % KMAG_REPLAY_PIECE == 0)
 			cond_resched();
 	}
 }

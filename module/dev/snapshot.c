@@ -77,6 +77,9 @@ static int kmag_snap_copy(struct list_head *items,
 		if (copy_to_user(to, item->record, item->record->record_size))
 			return -EFAULT;
 		to += item->record->record_size;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	return 0;
 }
