@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Killed in the middle: whatever a process was doing with /dev/kmag, nothing
- * of it is left.
+ * of it is left; and a long call ends there and then.
  */
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
+#include <sys/mman.h>
 
 #include "kmag_test.h"
 #include "kselftest_harness.h"
@@ -54,11 +54,19 @@ FIXTURE_TEARDOWN(killed)
 	close(self->fd);
 }
 
-static void nap(long ms)
+/* Ends a process; false if that takes a minute. */
+static int kill_child(pid_t pid, int *status)
 {
-	const struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+	int tries;
 
-	nanosleep(&ts, NULL);
+	if (kill(pid, SIGKILL))
+		return 0;
+	for (tries = 0; tries < 6000; tries++) {
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return 1;
+		usleep(10000);
+	}
+	return 0;
 }
 
 /* Children of the tests: say when they are at it, and never end. */
@@ -143,13 +151,12 @@ static void kill_it(struct __test_metadata *_metadata, int our_fd,
 		    const int *pipe, const char *name, __u32 backend,
 		    void (*fn)(int fd, __u32 id, int ready))
 {
+	static const useconds_t delays[] = { 1000, 50000, 400000 };
 	int before = count_caches(our_fd);
-
-	static const long delays[] = { 1, 50, 400 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(delays); i++) {
-		int status, tries;
+		int status;
 		char byte;
 		pid_t pid;
 
@@ -165,16 +172,10 @@ static void kill_it(struct __test_metadata *_metadata, int our_fd,
 			fn(fd, id, pipe[1]);
 		}
 		ASSERT_EQ(read(pipe[0], &byte, 1), 1);
-		nap(delays[i]);
+		usleep(delays[i]);
 		EXPECT_EQ(kmag_backend_has(our_fd, backend, name), 1);
-		ASSERT_EQ(kill(pid, SIGKILL), 0);
 		/* Not when its replay is through, for that goes on and on. */
-		for (tries = 0; tries < 6000; tries++) {
-			if (waitpid(pid, &status, WNOHANG) == pid)
-				break;
-			nap(10);
-		}
-		ASSERT_LT(tries, 6000);
+		ASSERT_TRUE(kill_child(pid, &status));
 		EXPECT_TRUE(WIFSIGNALED(status));
 		EXPECT_EQ(WTERMSIG(status), SIGKILL);
 		EXPECT_EQ(kmag_backend_has(our_fd, backend, name), 0);
@@ -198,6 +199,208 @@ TEST_F_TIMEOUT(killed, in_both, 300)
 {
 	kill_it(_metadata, self->fd, self->pipe, self->name, variant->backend,
 		both_for_ever);
+}
+
+/* Calls that take long when they get through. */
+enum half_call {
+	HALF_ALLOC,
+	HALF_ALLOC_BULK,
+	HALF_FREE,
+	HALF_FREE_BULK,
+	HALF_REPLAY,
+};
+
+#define HALF_OBJS	16384
+#define HALF_SLOTS	400000
+
+struct half {
+	enum half_call call;
+	int fd;
+	__u32 backend;
+	const char *name;
+	__u32 id;
+	__u32 objs[HALF_OBJS];
+	struct kmag_replay_rec *recs;
+};
+
+static int half_call(struct half *h)
+{
+	struct kmag_ioc_replay replay = {
+		.size = sizeof(replay),
+		.flags = KMAG_REPLAY_CHECK,
+		.count = HALF_SLOTS,
+		.nr_slots = HALF_SLOTS,
+		.recs = (uintptr_t)h->recs,
+	};
+	__u32 flags = KMAG_BATCH_CHECK, nr = HALF_OBJS;
+
+	if (h->call == HALF_ALLOC_BULK || h->call == HALF_FREE_BULK)
+		flags |= KMAG_BATCH_BULK;
+	switch (h->call) {
+	case HALF_ALLOC:
+	case HALF_ALLOC_BULK:
+		return kmag_alloc(h->fd, h->id, flags, 0, &nr, h->objs);
+	case HALF_FREE:
+	case HALF_FREE_BULK:
+		return kmag_free(h->fd, h->id, flags, &nr, h->objs, NULL);
+	default:
+		return kmag_call(h->fd, KMAG_IOC_REPLAY, &replay);
+	}
+}
+
+/* A new cache, with what the call is about to free. 0, or -errno. */
+static int half_prepare(struct half *h)
+{
+	__u32 nr = HALF_OBJS, i;
+	int ret;
+
+	ret = kmag_create(h->fd, h->backend, h->name,
+			  h->call == HALF_REPLAY ? 96 : 4096, 0, &h->id);
+	if (!ret && (h->call == HALF_FREE || h->call == HALF_FREE_BULK))
+		ret = kmag_alloc(h->fd, h->id, KMAG_BATCH_CHECK, 0, &nr,
+				 h->objs);
+	for (i = 0; i < HALF_SLOTS; i++)
+		h->recs[i] = (struct kmag_replay_rec){
+			.op = KMAG_REPLAY_ALLOC,
+			.slot = i,
+			.cpu = i % 2,
+			.cache = h->id,
+		};
+	return ret;
+}
+
+/* Objects that are left, by the device's or the snapshot's count; -1: no idea */
+static long half_left(struct half *h)
+{
+	struct kmag_ioc_replay replay = { .size = sizeof(replay) };
+	const struct kmag_snap_cache *cache;
+	struct kmag_snap_head *head;
+	long left = -1;
+
+	if (h->call == HALF_REPLAY)
+		return kmag_call(h->fd, KMAG_IOC_REPLAY, &replay) ? -1 :
+		       (long)replay.live;
+	if (h->backend != KMAG_BACKEND_KMAG)
+		return -1;
+	head = kmag_snapshot(h->fd);
+	cache = head ? kmag_snap_find(head, h->name) : NULL;
+	if (cache && !cache->skew)
+		left = cache->live;
+	free(head);
+	return left;
+}
+
+/* Microseconds that the call takes when nobody disturbs it, or -1 */
+static long half_time(struct half *h)
+{
+	long long start;
+	int ret;
+
+	if (half_prepare(h))
+		return -1;
+	start = kmag_now_us();
+	ret = half_call(h);
+	start = kmag_now_us() - start;
+	return ret || kmag_destroy(h->fd, h->id, KMAG_DESTROY_FORCE) ? -1 :
+	       (long)start;
+}
+
+/*
+ * The file is ours too, so that it shows what the child's last call did: all
+ * of it would mean that the signal had to wait for its end.
+ */
+static void half_way(struct __test_metadata *_metadata, int fd, const int *pipe,
+		     const char *name, __u32 backend, enum half_call call)
+{
+	struct half *h = calloc(1, sizeof(*h));
+	long usec, left = -1, all;
+	int *over, status, tries, busy = 0;
+	char byte;
+	pid_t pid;
+
+	ASSERT_NE(h, NULL);
+	*h = (struct half){ .call = call, .fd = fd, .backend = backend,
+			    .name = name };
+	h->recs = calloc(HALF_SLOTS, sizeof(*h->recs));
+	over = mmap(NULL, sizeof(*over), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(h->recs && over != MAP_FAILED);
+	all = call == HALF_REPLAY ? HALF_SLOTS : HALF_OBJS;
+	usec = half_time(h);
+	ASSERT_GT(usec, 0);
+	for (tries = 0; tries < 30; tries++) {
+		ASSERT_EQ(half_prepare(h), 0);
+		*over = 0;
+		pid = fork();
+		ASSERT_GE(pid, 0);
+		if (!pid) {
+			if (write(pipe[1], "", 1) == 1)
+				*over = half_call(h) != -EINTR;
+			_exit(0);
+		}
+		ASSERT_EQ(read(pipe[0], &byte, 1), 1);
+		usleep(usec / 2);
+		ASSERT_TRUE(kill_child(pid, &status));
+		left = half_left(h);
+		busy = kmag_destroy(fd, h->id, 0);
+		if (busy) {
+			ASSERT_EQ(busy, -EBUSY);
+			ASSERT_EQ(kmag_destroy(fd, h->id, KMAG_DESTROY_FORCE),
+				  0);
+		}
+		EXPECT_EQ(kmag_backend_has(fd, backend, name), 0);
+		/* Not in time, or before it was at it: once more. */
+		if (*over)
+			usec -= usec / 4;
+		else if (call != HALF_ALLOC_BULK &&
+			 (left == (call <= HALF_ALLOC_BULK ||
+				   call == HALF_REPLAY ? 0 : all)))
+			usec += usec / 3;
+		else
+			break;
+	}
+	ASSERT_LT(tries, 30);
+	if (call == HALF_ALLOC_BULK) {
+		/* All or nothing. */
+		EXPECT_EQ(busy, 0);
+		EXPECT_LE(left, 0);
+	} else {
+		EXPECT_EQ(busy, -EBUSY);
+		EXPECT_LT(left, all);
+	}
+	munmap(over, sizeof(*over));
+	free(h->recs);
+	free(h);
+}
+
+TEST_F_TIMEOUT(killed, half_way_in_alloc, 300)
+{
+	half_way(_metadata, self->fd, self->pipe, self->name, variant->backend,
+		 HALF_ALLOC);
+}
+
+TEST_F_TIMEOUT(killed, half_way_in_alloc_bulk, 300)
+{
+	half_way(_metadata, self->fd, self->pipe, self->name, variant->backend,
+		 HALF_ALLOC_BULK);
+}
+
+TEST_F_TIMEOUT(killed, half_way_in_free, 300)
+{
+	half_way(_metadata, self->fd, self->pipe, self->name, variant->backend,
+		 HALF_FREE);
+}
+
+TEST_F_TIMEOUT(killed, half_way_in_free_bulk, 300)
+{
+	half_way(_metadata, self->fd, self->pipe, self->name, variant->backend,
+		 HALF_FREE_BULK);
+}
+
+TEST_F_TIMEOUT(killed, half_way_in_replay, 300)
+{
+	half_way(_metadata, self->fd, self->pipe, self->name, variant->backend,
+		 HALF_REPLAY);
 }
 
 TEST_HARNESS_MAIN

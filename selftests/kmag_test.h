@@ -13,8 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include <uapi/kmag.h>
+
+static inline long long kmag_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
 
 /* 0, or -errno. */
 static inline int kmag_call(int fd, unsigned long cmd, void *arg)
