@@ -2,9 +2,9 @@
 /*
  * The tracing events that tell who allocates and frees slab objects.
  *
- * With BTF function probes (fprobe events, 6.6 and later) one event at the
- * return of an allocation has both its arguments and its result. Older kernels
- * get a kprobe at the entry, which tells the cache, and their own event
+ * With BTF function probes that know arguments at the return, too (from 6.9 on)
+ * one event has both them and the result of an allocation. Older kernels get a
+ * kprobe at the entry, which tells the cache, and their own event
  * kmem:kmem_cache_alloc for the rest; follow.c puts the two together. Of frees
  * their own event tells the name: an interrupt that comes while a kprobe is
  * being taken has its own kprobes missed, and a batch of RCU frees would be.
@@ -17,27 +17,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <traceevent/event-parse.h>
 #include <unistd.h>
 
 #include "probe.h"
+#include "probe_event.h"
 #include "util.h"
 
 #define GROUP_PREFIX	"kmag_"
 
 /* Tasks that may sleep inside one allocation function at a time */
 #define FPROBE_ACTIVE	"1024"
-
-struct probe_def {
-	const char *event;
-	enum probe_kind kind;
-	const char *type;	/* before ":group/event" */
-	const char *symbols[3];	/* the first that this kernel has */
-	const char *args;	/* NULL: describe the cache in $arg1 */
-	const char *filter;
-	unsigned int first;	/* of a bulk call's array */
-	const char *system;	/* an event of the kernel's own, else NULL */
-};
 
 #define BULK64(letter, at)	" " letter "=+" at "(p):x64[64]"
 
@@ -77,13 +66,17 @@ static const struct probe_def fprobe_defs[] = {
 #define PBULK64(letter, at)	" " letter "=+" at "($arg3):x64[64]"
 
 static const struct probe_def kprobe_defs[] = {
-	{ "enter", PROBE_ENTER, "p", { "kmem_cache_alloc" }, "s=$arg1:x64" },
-	{ "enter_lru", PROBE_ENTER, "p", { "kmem_cache_alloc_lru" }, "s=$arg1:x64" },
-	{ "enter_node", PROBE_ENTER, "p", { "kmem_cache_alloc_node" }, "s=$arg1:x64" },
+	{ "enter", PROBE_ENTER, "p",
+	  { "kmem_cache_alloc_noprof", "kmem_cache_alloc" }, "s=$arg1:x64" },
+	{ "enter_lru", PROBE_ENTER, "p",
+	  { "kmem_cache_alloc_lru_noprof", "kmem_cache_alloc_lru" }, "s=$arg1:x64" },
+	{ "enter_node", PROBE_ENTER, "p",
+	  { "kmem_cache_alloc_node_noprof", "kmem_cache_alloc_node" }, "s=$arg1:x64" },
 	{ "kmem_cache_alloc", PROBE_LEAVE, .system = "kmem" },
 	{ "kmem_cache_free", PROBE_FREE, .system = "kmem" },
 	/* What it returns is not in the array yet: the count alone */
-	{ "alloc_bulk", PROBE_ALLOC_BULK, "p", { "kmem_cache_alloc_bulk" },
+	{ "alloc_bulk", PROBE_ALLOC_BULK, "p",
+	  { "kmem_cache_alloc_bulk_noprof", "kmem_cache_alloc_bulk" },
 	  "s=$arg1:x64 g=$arg2:u32 n=$arg3:u32" },
 	{ "free_bulk", PROBE_FREE_BULK, "p", { "kmem_cache_free_bulk" },
 	  "s=$arg1:x64 n=$arg2:u32 p=+0($arg3):x64[16]" },
@@ -105,16 +98,6 @@ static const struct probe_def cache_defs[] = {
 };
 
 #define MAX_EVENTS	16
-#define MAX_ARRAYS	4
-
-struct event {
-	const struct probe_def *def;
-	unsigned int id;
-	int cache, obj, gfp, gfp_size, count;
-	int name, size, align, flags, ctor;
-	int arrays[MAX_ARRAYS];
-	unsigned int array_len[MAX_ARRAYS];
-};
 
 struct probes {
 	struct tracefs_instance *instance;
@@ -123,7 +106,6 @@ struct probes {
 	char group[32];
 	const char *method;
 	bool have_bulk;
-	int common_flags, common_pid;
 	struct event events[MAX_EVENTS];
 	unsigned int nr_events;
 };
@@ -203,54 +185,10 @@ static char *definition(struct probes *p, const struct probe_def *def, const cha
 	return line;
 }
 
-static int field(struct tep_event *ev, const char *name)
-{
-	struct tep_format_field *f = tep_find_field(ev, name);
-
-	return f ? f->offset : -1;
-}
-
 static int add_event(struct probes *p, const struct probe_def *def)
 {
-	static const char * const arrays[MAX_ARRAYS] = { "p", "p1", "p2", "p3" };
-	struct event *e = &p->events[p->nr_events];
-	struct tep_format_field *f;
-	struct tep_event *ev;
-	unsigned int i;
-
-	ev = tep_find_event_by_name(p->tep, def->system ? def->system : p->group, def->event);
-	if (!ev) {
-		say("this kernel does not tell the format of its event %s", def->event);
+	if (event_find(&p->events[p->nr_events], p->tep, p->group, def))
 		return -1;
-	}
-	e->def = def;
-	e->id = ev->id;
-	e->cache = field(ev, "s");
-	e->obj = field(ev, def->system ? "ptr" : "r");
-	e->gfp = field(ev, def->system ? "gfp_flags" : "g");
-	f = tep_find_field(ev, def->system ? "gfp_flags" : "g");
-	e->gfp_size = f ? f->size : 0;
-	e->count = field(ev, "n");
-	e->name = field(ev, "name");
-	e->size = field(ev, "size");
-	e->align = field(ev, "align");
-	e->flags = field(ev, "flags");
-	e->ctor = field(ev, "ctor");
-	for (i = 0; i < MAX_ARRAYS; i++) {
-		f = tep_find_field(ev, arrays[i]);
-		e->arrays[i] = f ? f->offset : -1;
-		e->array_len[i] = f ? f->size / 8 : 0;
-	}
-	if (p->nr_events == 0) {
-		f = tep_find_common_field(ev, "common_flags");
-		p->common_flags = f ? f->offset : -1;
-		f = tep_find_common_field(ev, "common_pid");
-		p->common_pid = f ? f->offset : -1;
-		if (p->common_flags < 0 || p->common_pid < 0) {
-			say("this kernel's events do not tell their task");
-			return -1;
-		}
-	}
 	p->nr_events++;
 	return 0;
 }
@@ -512,85 +450,14 @@ uint64_t probes_missed(struct probes *p)
 	return missed;
 }
 
-static uint64_t word(const void *data, int offset)
-{
-	uint64_t v = 0;
-
-	if (offset >= 0)
-		memcpy(&v, (const char *)data + offset, sizeof(v));
-	return v;
-}
-
-static uint32_t half(const void *data, int offset)
-{
-	uint32_t v = 0;
-
-	if (offset >= 0)
-		memcpy(&v, (const char *)data + offset, sizeof(v));
-	return v;
-}
-
-static void decode_bulk(const struct event *e, const void *data, struct probe_event *ev)
-{
-	unsigned int i, room, want;
-
-	ev->count = half(data, e->count);
-	/* What the call returned, an int: 0 on failure */
-	if (e->def->kind == PROBE_ALLOC_BULK)
-		ev->count = (int32_t)ev->count > 0 ? ev->count : 0;
-	ev->first = e->def->first;
-	ev->nr_objs = 0;
-	for (i = 0; i < MAX_ARRAYS && ev->first + ev->nr_objs < ev->count; i++) {
-		if (e->arrays[i] < 0)
-			break;
-		want = ev->count - ev->first - ev->nr_objs;
-		room = e->array_len[i];
-		if (want > room)
-			want = room;
-		memcpy(ev->objs + ev->nr_objs, (const char *)data + e->arrays[i], want * 8);
-		ev->nr_objs += want;
-	}
-}
-
-/* __data_loc: length above, offset below */
-static const char *name_of(const struct event *e, const void *data)
-{
-	return e->name < 0 ? NULL : (const char *)data + (half(data, e->name) & 0xffff);
-}
-
 bool probes_decode(struct probes *p, const void *data, struct probe_event *ev)
 {
 	unsigned int i, id = *(const uint16_t *)data;
-	const struct event *e;
 
-	for (i = 0; i < p->nr_events && p->events[i].id != id; i++)
-		;
-	if (i == p->nr_events)
-		return false;
-	e = &p->events[i];
-	ev->kind = e->def->kind;
-	ev->flags = *((const uint8_t *)data + p->common_flags);
-	ev->pid = half(data, p->common_pid);
-	ev->cache = word(data, e->cache);
-	ev->obj = word(data, e->obj);
-	ev->gfp = e->gfp_size == 8 ? word(data, e->gfp) : half(data, e->gfp);
-	switch (ev->kind) {
-	case PROBE_ALLOC_BULK:
-	case PROBE_FREE_BULK:
-		decode_bulk(e, data, ev);
-		break;
-	case PROBE_FREE:
-		ev->name = name_of(e, data);
-		break;
-	case PROBE_CACHE:
-		ev->name = name_of(e, data);
-		ev->size = half(data, e->size);
-		ev->align = half(data, e->align);
-		ev->cache_flags = half(data, e->flags);
-		ev->ctor = word(data, e->ctor);
-		break;
-	default:
-		break;
-	}
-	return true;
+	for (i = 0; i < p->nr_events; i++)
+		if (p->events[i].id == id) {
+			event_decode(&p->events[i], data, ev);
+			return true;
+		}
+	return false;
 }
