@@ -7,7 +7,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,6 +19,7 @@
 #include "util.h"
 
 #define DEFAULT_SAMPLES	128
+#define KMAG_DEBUGFS	"/sys/kernel/debug/kmag"
 
 struct options {
 	const char *file;
@@ -284,42 +284,66 @@ out:
 	return ret;
 }
 
+static int copy_file(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "re"), *out = in ? fopen(to, "we") : NULL;
+	bool failed = !out;
+	char buf[65536];
+	size_t len;
+
+	if (!in || !out)
+		say("cannot %s %s: %m", in ? "write" : "read", in ? to : from);
+	while (!failed && (len = fread(buf, 1, sizeof(buf), in)) > 0)
+		failed = fwrite(buf, 1, len, out) != len;
+	if (out && (fclose(out) || failed || ferror(in))) {
+		say("cannot copy %s to %s: %m", from, to);
+		failed = true;
+	}
+	if (in)
+		fclose(in);
+	return failed ? -1 : 0;
+}
+
 /* Copies a debugfs file of each kmag cache. */
 static int copy_maps(const struct replay *r, const struct side *s, const char *dir,
 		     const char *suffix)
 {
-	char buf[65536];
 	unsigned int i;
+	int ret = 0;
 
-	for (i = 1; i < r->trace->nr_caches; i++) {
+	for (i = 1; i < r->trace->nr_caches && !ret; i++) {
 		const struct kmag_ioc_create *c = &s->caches[i];
 		char *from, *to;
-		int in, out;
-		ssize_t len;
 
 		if (!r->usable[i])
 			continue;
-		from = xprintf("/sys/kernel/debug/kmag/%s-%u/slab_map", c->name, c->kmag_id);
+		from = xprintf(KMAG_DEBUGFS "/%s-%u/slab_map", c->name, c->kmag_id);
 		to = xprintf("%s/%s-%u.%s", dir, c->name, i, suffix);
-		in = open(from, O_RDONLY | O_CLOEXEC);
-		out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (in < 0 || out < 0) {
-			say("cannot %s %s: %m", in < 0 ? "read" : "write", in < 0 ? from : to);
-			return -1;
-		}
-		while ((len = read(in, buf, sizeof(buf))) > 0)
-			if (write(out, buf, len) != len)
-				break;
-		if (len) {
-			say("cannot copy %s to %s: %m", from, to);
-			return -1;
-		}
-		close(in);
-		close(out);
+		ret = copy_file(from, to);
 		free(from);
 		free(to);
 	}
-	return 0;
+	return ret;
+}
+
+/* Before anything takes long. Return: exit code, after one sentence. */
+static int check_maps(const char *dir)
+{
+	struct stat st;
+
+	if (access(KMAG_DEBUGFS, X_OK)) {
+		say("no " KMAG_DEBUGFS " for --maps: mount -t debugfs none /sys/kernel/debug");
+		return KMAG_EXIT_MISSING;
+	}
+	if (mkdir(dir, 0755) && errno != EEXIST) {
+		say("cannot make the folder %s: %m", dir);
+		return KMAG_EXIT_FAILED;
+	}
+	if (stat(dir, &st) || !S_ISDIR(st.st_mode)) {
+		say("%s is no folder", dir);
+		return KMAG_EXIT_FAILED;
+	}
+	return KMAG_EXIT_OK;
 }
 
 static int each_cache(const struct replay *r, struct side *s, unsigned long cmd,
@@ -372,15 +396,12 @@ static int replay(struct replay *r, const struct options *o)
 	char *verdict, *error;
 	unsigned int k;
 	json_t *json;
+	int ret;
 
 	r->trace = trace_load(o->file, &error);
 	if (!r->trace) {
 		say("%s", error);
 		free(error);
-		return KMAG_EXIT_FAILED;
-	}
-	if (o->maps && mkdir(o->maps, 0755) && errno != EEXIST) {
-		say("cannot make the folder %s: %m", o->maps);
 		return KMAG_EXIT_FAILED;
 	}
 	for (k = 0; k < NR_SIDES; k++) {
@@ -400,6 +421,9 @@ static int replay(struct replay *r, const struct options *o)
 			return KMAG_EXIT_MISSING;
 		}
 	}
+	ret = o->maps ? check_maps(o->maps) : 0;
+	if (ret)
+		return ret;
 	if (create_all(r))
 		return KMAG_EXIT_FAILED;
 	r->plan = plan_make(r->trace, r->usable, o->samples, &r->info);

@@ -324,7 +324,8 @@ struct trace *trace_load(const char *path, char **error)
 	int fd, ret = -1;
 
 	*error = NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* What is no file must not keep us waiting until that shows. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st)) {
 		*error = xprintf("cannot open %s: %s", path, strerror(errno));
 		goto err_open;

@@ -6,7 +6,7 @@
 
 tests=0
 failures=0
-plan=34
+plan=62
 echo 'TAP version 13'
 echo "1..$plan"
 
@@ -76,7 +76,7 @@ expect 2 "no command 'frobnicate'" 'an unknown command' kmag frobnicate
 expect 2 'no command to record' 'record without a command' kmag record
 expect 2 'buffer takes' 'record with a buffer that makes no sense' kmag record -b 1k -- true
 expect 2 'backend takes' 'replay on an unknown allocator' kmag replay -b slob x
-expect 2 'which recording' 'replay without a file' kmag replay
+expect 2 'no recording to replay' 'replay without a file' kmag replay
 
 expect 0 'served by' 'stat without caches' kmag stat
 expect 0 'kmag.stat/1' 'stat as JSON' kmag stat --json
@@ -111,6 +111,27 @@ cp t bad
 printf '\377\377\377' | dd of=bad bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
 expect 1 'is corrupt' 'a corrupt trace' kmag replay bad
 
+expect 1 'is no file' 'a folder for a trace' kmag replay /tmp
+mkfifo pipe
+expect 1 'is no file' 'a pipe for a trace' kmag replay pipe
+expect 2 'samples takes 1 to' 'a negative number of batches' kmag replay --samples -5 t
+expect 2 'one recording at a time' 'two traces' kmag replay t t
+expect 1 'is no folder' 'maps into a file' kmag replay --maps job t
+expect 1 'cannot make the folder' 'maps into nowhere' kmag replay --maps /nonexistent/maps t
+expect 1 'cannot write /nonexistent/r' 'a report to nowhere' kmag stat --report /nonexistent/r
+expect 1 'cannot write /dev/full' 'a report to a full disk' kmag frag --report /dev/full
+for command in stat frag 'stat --json' 'frag --json' 'replay --no-check -b kmag t'; do
+	expect 1 'cannot write the result: No space left' "$command to a full disk" \
+		sh -c "kmag $command >/dev/full"
+done
+mkdir small && mount -t tmpfs -o size=16k tmpfs small
+expect 1 'cannot copy.*No space left' 'maps to a disk that fills up' \
+	kmag replay --no-check -b kmag --maps small t
+umount small && rmdir small
+
+expect 2 'buffer takes 64 to' 'a negative buffer' kmag record -b -5 -- true
+expect 1 'cannot write /nonexistent/t' 'record to nowhere' kmag record -o /nonexistent/t -- true
+expect 1 'cannot write /tmp' 'record to a folder' kmag record -o /tmp -- true
 expect 1 'cannot run' 'record a command that is not there' kmag record -o u -- /nonexistent
 expect 1 'ended with status 7' 'record a command that fails' kmag record -o u -- sh -c 'exit 7'
 expect 1 'No space left' 'record to a full disk' kmag record -o /dev/full -- sh job
@@ -130,7 +151,16 @@ clean 'what it left in tracefs is gone'
 
 expect 3 "it is root's\|tracing needs root" 'stat by nobody' su nobody -s /bin/sh -c 'kmag stat'
 expect 3 'tracing needs root' 'record by nobody' su nobody -s /bin/sh -c 'kmag record -- true'
+chmod 644 t
+expect 3 "it is root's" 'replay by nobody' su nobody -s /bin/sh -c 'kmag replay /tmp/c/t'
+umount /sys/kernel/tracing && umount -l /sys/kernel/debug
+expect 3 'no tracefs' 'record without tracefs' kmag record -- true
+expect 3 'no /sys/kernel/debug/kmag' 'maps without debugfs' kmag replay --maps maps t
+expect 0 '^0 caches' 'stat without debugfs' kmag stat
 rmmod kmag_dev
-expect 3 'there is no /dev/kmag' 'stat without the device' kmag stat
+for command in stat frag 'replay t'; do
+	# shellcheck disable=SC2086 # its words
+	expect 3 'there is no /dev/kmag' "$command without the device" kmag $command
+done
 
 [ "$tests" = "$plan" ] && [ "$failures" = 0 ]

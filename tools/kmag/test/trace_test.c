@@ -14,7 +14,7 @@
 #include "../trace_code.h"
 #include "../util.h"
 
-#define PLAN		15
+#define PLAN		18
 #define CPUS		3
 #define NR_RECS		20000
 
@@ -208,6 +208,22 @@ static void test_cuts(const uint8_t *buf, size_t len)
 	result(!bad, "cut at any place", NULL);
 }
 
+/* Cut between two blocks: every block is whole, and still it is told. */
+static void test_cut_blocks(const uint8_t *buf, size_t len)
+{
+	size_t at = TRACE_HEADER_LEN, blocks = 0, bad = 0;
+	char *why;
+
+	while (at < len) {
+		spill(buf, at);
+		bad += !refused("is truncated", &why);
+		free(why);
+		at += TRACE_BLOCK_LEN + get_le(buf + at + 4, 4);
+		blocks++;
+	}
+	result(!bad && at == len && blocks >= 4, "cut between any two blocks", NULL);
+}
+
 /* One bit turned anywhere: never read as if nothing had happened. */
 static void test_flips(uint8_t *buf, size_t len)
 {
@@ -222,6 +238,24 @@ static void test_flips(uint8_t *buf, size_t len)
 		buf[at] ^= 1 << at % 8;
 	}
 	result(!bad, "a bit turned at any place", NULL);
+}
+
+/* What is no regular file: refused at once, also where opening would wait. */
+static void test_no_file(void)
+{
+	char *fifo = xprintf("%s.fifo", path), *old = path, *why;
+	bool good;
+
+	path = "/";
+	good = refused("is no file", &why);
+	result(good, "a folder", why);
+	free(why);
+	path = fifo;
+	good = !mkfifo(fifo, 0600) && refused("is no file", &why);
+	result(good, "a pipe", NULL);
+	unlink(fifo);
+	free(fifo);
+	path = old;
 }
 
 /* Random payloads under right checksums: refused or read, never a crash. */
@@ -294,6 +328,7 @@ int main(void)
 		return 1;
 	buf = slurp(&len);
 	test_cuts(buf, len);
+	test_cut_blocks(buf, len);
 	test_flips(buf, len);
 	test_noise(buf, len);
 	test_refused(buf, 0, "is empty", "an empty file");
@@ -316,6 +351,7 @@ int main(void)
 		result(good, "no such file", why);
 		free(why);
 	}
+	test_no_file();
 	test_write_errors();
 	return failures || tests != PLAN ? 1 : 0;
 }
