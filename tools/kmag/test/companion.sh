@@ -6,7 +6,7 @@
 
 tests=0
 failures=0
-plan=62
+plan=57
 echo 'TAP version 13'
 echo "1..$plan"
 
