@@ -34,6 +34,53 @@ static u64 fewest_bytes(const struct kmag_cache *cache, const u64 *slabs, u64 li
 	return best;
 }
 
+/* What each CPU and each node is shown with, against what it has. */
+static void compare_cpus_and_nodes(struct kunit *test, struct kmag_cache *cache,
+				   struct kmag_snap_cache *s)
+{
+	struct kmag_snap_node *node = kmag_snapshot_nodes(s);
+	struct kmag_snap_cpu *out = kmag_snapshot_cpus(s);
+	unsigned int nr;
+	int nid, class;
+
+	for_each_possible_cpu(nr) {
+		struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
+
+		KUNIT_EXPECT_EQ(test, out->cpu, nr);
+		KUNIT_EXPECT_EQ(test, !!out->online, cpu_online(nr));
+		KUNIT_EXPECT_EQ(test, !!out->closed,
+				cpu->gate != KMAG_GATE_OPEN);
+		KUNIT_EXPECT_EQ(test, out->loaded, cpu->fast.rounds);
+		KUNIT_EXPECT_EQ(test, out->loaded_cap,
+				kmag_magazine_of(cpu->fast.objs)->cap);
+		KUNIT_EXPECT_EQ(test, out->previous, cpu->fast.prev_rounds);
+		KUNIT_EXPECT_EQ(test, out->previous_cap,
+				kmag_magazine_of(cpu->fast.prev_objs)->cap);
+		KUNIT_EXPECT_EQ(test, out->allocs, cpu->fast.allocs);
+		KUNIT_EXPECT_EQ(test, out->frees, cpu->fast.frees);
+		out++;
+	}
+	for_each_node(nid) {
+		struct kmag_node *in = cache->node[nid];
+
+		KUNIT_EXPECT_EQ(test, node->node, nid);
+		KUNIT_EXPECT_EQ(test, node->full, in->depot.nr_full);
+		KUNIT_EXPECT_EQ(test, node->empty, in->depot.nr_empty);
+		KUNIT_EXPECT_EQ(test, node->full_max, in->depot.full_max);
+		/* The worker may just begin a new interval. */
+		KUNIT_EXPECT_LE(test, node->full_min, node->full);
+		KUNIT_EXPECT_EQ(test, node->slabs, in->nr_slabs);
+		KUNIT_EXPECT_EQ(test, node->slots, in->slots);
+		KUNIT_EXPECT_EQ(test, node->slab_free, in->free);
+		for (class = 0; class < KMAG_SNAP_CLASSES; class++)
+			KUNIT_EXPECT_EQ(test, node->slabs_by_class[class],
+					in->nr[class]);
+		node++;
+	}
+	KUNIT_EXPECT_EQ(test, !!(s->flags & KMAG_CF_CTOR), !!cache->ctor);
+	KUNIT_EXPECT_EQ(test, !!(s->flags & KMAG_CF_DEAD), cache->dead);
+}
+
 /* Count what a quiet cache has, by its lists, and compare. */
 static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 {
@@ -106,6 +153,7 @@ static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 	KUNIT_EXPECT_EQ(test, s->tail_bytes, tail);
 	KUNIT_EXPECT_EQ(test, s->meta_bytes, meta);
 	KUNIT_EXPECT_EQ(test, s->mag_bytes, mags);
+	compare_cpus_and_nodes(test, cache, s);
 	kvfree(s);
 }
 
@@ -166,6 +214,23 @@ static void exact_after_random_load(struct kunit *test)
 			compare_with_a_walk(test, cache);
 	}
 	kmag_test_free(cache, objs, have);
+	compare_with_a_walk(test, cache);
+}
+
+static void nothing_to_do(void *obj)
+{
+}
+
+static void exact_with_a_constructor(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 100, 0, KMAG_ACCOUNT,
+						   nothing_to_do);
+	void **objs = kmag_test_array(test, 1000);
+
+	compare_with_a_walk(test, cache);
+	kmag_test_alloc(test, cache, objs, 1000);
+	compare_with_a_walk(test, cache);
+	kmag_test_free(cache, objs, 1000);
 	compare_with_a_walk(test, cache);
 }
 
@@ -465,6 +530,7 @@ static void looking_needs_memory(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(exact_after_random_load, sizes_gen_params),
 	KUNIT_CASE(exact_in_both_orders),
+	KUNIT_CASE(exact_with_a_constructor),
 	KUNIT_CASE_PARAM(validate_finds, planted_gen_params),
 	KUNIT_CASE(snapshots_go_by_id),
 	KUNIT_CASE(looking_needs_memory),

@@ -331,6 +331,40 @@ static void thisnode_bypasses_magazines(struct kunit *test)
 	kmag_cache_free(cache, obj);
 }
 
+/* Who may not fail waits; but not for what may never come. */
+static void nofail_has_its_limits(struct kunit *test)
+{
+	static const struct {
+		unsigned int size;
+		gfp_t gfp;
+		bool passed_on;
+	} cases[] = {
+		{ 256, GFP_KERNEL, true },
+		/* The page allocator takes it for small orders only. */
+		{ 20000, GFP_KERNEL, false },
+		/* One node can be full for ever. */
+		{ 256, GFP_KERNEL | __GFP_THISNODE, false },
+	};
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kmag_cache *cache = kmag_test_cache(test, cases[i].size,
+							   0, 0, NULL);
+		void *obj;
+
+		memset(pages, 0, sizeof(*pages));
+		pages->fail_cheap = true;
+		obj = kmag_cache_alloc(cache, cases[i].gfp | __GFP_NOFAIL);
+		KUNIT_ASSERT_NOT_NULL(test, obj);
+		KUNIT_EXPECT_TRUE(test, pages->gfp_any & __GFP_DIRECT_RECLAIM);
+		KUNIT_EXPECT_EQ(test, !!(pages->gfp_any & __GFP_NOFAIL),
+				cases[i].passed_on);
+		kmag_cache_free(cache, obj);
+		kmag_test_destroy(test, cache);
+	}
+}
+
 static void null_is_no_object(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -444,6 +478,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nodes),
 	KUNIT_CASE(pages_from_elsewhere),
 	KUNIT_CASE(thisnode_bypasses_magazines),
+	KUNIT_CASE(nofail_has_its_limits),
 	KUNIT_CASE(null_is_no_object),
 	KUNIT_CASE(inlined_is_the_same),
 	KUNIT_CASE_PARAM(bulk, bulks_gen_params),

@@ -145,6 +145,31 @@ static void full_depot_takes_no_more(struct kunit *test)
 	kmag_depot_purge(f.depot, 0);
 }
 
+static void lowest_level_is_kept(struct kunit *test)
+{
+	struct fixture f = fixture(test);
+	int i;
+
+	for (i = 0; i < FULL_MAX; i++)
+		kmag_depot_push_empty(f.depot, magazine(test, 3));
+	for (i = 0; i < FULL_MAX; i++)
+		drop(test, kmag_depot_get_empty(f.cache, f.depot,
+						magazine(test, 3)));
+	f.depot->full_min = FULL_MAX;	/* as an interval begins */
+	for (i = 0; i < 2; i++)
+		kmag_depot_push_empty(f.depot, kmag_depot_pop_full(f.cache,
+								   f.depot));
+	KUNIT_EXPECT_EQ(test, f.depot->full_min, FULL_MAX - 2);
+	drop(test, kmag_depot_get_empty(f.cache, f.depot, magazine(test, 3)));
+	KUNIT_EXPECT_EQ(test, f.depot->nr_full, FULL_MAX - 1);
+	KUNIT_EXPECT_EQ(test, f.depot->full_min, FULL_MAX - 2);
+	while (f.depot->nr_full)
+		drop(test, kmag_depot_pop_full(f.cache, f.depot));
+	KUNIT_EXPECT_EQ(test, f.depot->full_min, 0);
+	atomic_long_set(&f.cache->transit, 0);
+	kmag_depot_purge(f.depot, 0);
+}
+
 static void purge_keeps_as_many_as_told(struct kunit *test)
 {
 	struct fixture f = fixture(test);
@@ -207,6 +232,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(empty_depot_gives_nothing),
 	KUNIT_CASE(exchanges_keep_count),
 	KUNIT_CASE(full_depot_takes_no_more),
+	KUNIT_CASE(lowest_level_is_kept),
 	KUNIT_CASE(purge_keeps_as_many_as_told),
 	KUNIT_CASE(stock_comes_when_it_is_wanted),
 	KUNIT_CASE(magazines_fill_their_memory),

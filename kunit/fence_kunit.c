@@ -147,6 +147,36 @@ static void cpu_drains_itself(struct kunit *test)
 	kmag_test_free(cache, objs, nr);
 }
 
+/* In bulk, too, a closed gate is closed. */
+static void bulk_meets_a_fence(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	unsigned int me = raw_smp_processor_id();
+	struct kmag_cpu *cpu = kmag_test_cpu(cache);
+	const unsigned int nr = 2 * cache->capacity;
+	void **objs = kmag_test_array(test, nr);
+	unsigned long flushed;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_test_free(cache, objs, cache->capacity);
+	KUNIT_ASSERT_GT(test, cpu->fast.rounds, 5);
+	flushed = kmag_test_stat(cache, KMAG_FLUSH_OBJS);
+	close_gate(cpu);
+	KUNIT_EXPECT_EQ(test, kmag_cache_alloc_bulk(cache, GFP_KERNEL, 5, objs),
+			5);
+	check_open(test, cpu);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FLUSH_OBJS),
+			flushed + cache->capacity);
+	kmag_test_exact(test, cache, cache->capacity + 5);
+
+	close_gate(cpu);
+	kmag_cache_free_bulk(cache, 5, objs);
+	check_open(test, cpu);
+	KUNIT_EXPECT_EQ(test, rounds_of(cache, me), 5);
+	kmag_test_exact(test, cache, cache->capacity);
+	kmag_cache_free_bulk(cache, cache->capacity, objs + cache->capacity);
+}
+
 static void dead_cpu_meets_a_fence(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -230,6 +260,7 @@ static void work_goes_on(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(takes_every_cpu),
 	KUNIT_CASE(cpu_drains_itself),
+	KUNIT_CASE(bulk_meets_a_fence),
 	KUNIT_CASE(dead_cpu_meets_a_fence),
 	KUNIT_CASE(work_goes_on),
 	{}

@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/slab.h>
 
+#include "debug.h"
 #include "depot.h"
 #include "magazine.h"
 #include "slab.h"
@@ -287,6 +288,85 @@ static void serves_from_each_tier(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_BAD), 0);
 }
 
+/* Small objects, large magazines; and a bound on the bytes they hold. */
+static void capacity_goes_by_size(struct kunit *test)
+{
+	static const struct {
+		unsigned int stride, capacity;
+	} steps[] = {
+		{ 8, 62 }, { 256, 62 }, { 264, 30 }, { 1024, 30 },
+		{ 1032, 14 }, { 4096, 14 }, { 4104, 6 }, { 16384, 6 },
+		{ 16392, 2 }, { 65536, 2 }, { 65544, 1 },
+	};
+	int i;
+
+	for (i = kmag_redzone() ? 1 : 0; i < ARRAY_SIZE(steps); i++) {
+		struct kmag_cache *cache;
+		size_t bytes;
+		unsigned int full, empty;
+
+		cache = kmag_test_cache(test, steps[i].stride - kmag_redzone(),
+					0, 0, NULL);
+		KUNIT_ASSERT_EQ(test, cache->stride, steps[i].stride);
+		KUNIT_EXPECT_EQ(test, cache->capacity, steps[i].capacity);
+
+		/* As many full ones as there is room for, within reason. */
+		bytes = cache->capacity * cache->stride;
+		full = kmag_test_node(cache)->depot.full_max;
+		KUNIT_EXPECT_LE(test, full, KMAG_DEPOT_FULL_MAX);
+		KUNIT_EXPECT_TRUE(test, full == 1 ||
+				  full * bytes <= KMAG_DEPOT_BYTES);
+		KUNIT_EXPECT_TRUE(test, full == KMAG_DEPOT_FULL_MAX ||
+				  (full + 1) * bytes > KMAG_DEPOT_BYTES);
+		/* Empty slabs for one magazine. */
+		empty = cache->empty_max;
+		KUNIT_EXPECT_GE(test, empty, 1);
+		KUNIT_EXPECT_LE(test, empty, 8);
+		KUNIT_EXPECT_LT(test, (empty - 1) * cache->slab_slots,
+				cache->capacity);
+		KUNIT_EXPECT_TRUE(test, empty == 8 || empty *
+				  cache->slab_slots >= cache->capacity);
+		kmag_test_destroy(test, cache);
+	}
+}
+
+/* A free is told apart by whether it cost a trip to the page allocator. */
+static void frees_of_pages_are_told(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 2000, 0, 0, NULL);
+	struct kmag_cpu *cpu = kmag_test_cpu(cache);
+	const unsigned int nr = 20 * cache->slab_slots;
+	void **objs = kmag_test_array(test, nr);
+	unsigned long freed;
+	unsigned int i;
+
+	/* One by one, past the magazines. */
+	kmag_test_alloc(test, cache, objs, nr);
+	preempt_disable();
+	cpu->fast.busy = 1;
+	kmag_test_free(cache, objs, nr);
+	cpu->fast.busy = 0;
+	preempt_enable();
+	freed = kmag_test_stat(cache, KMAG_SLAB_FREED);
+	KUNIT_EXPECT_GT(test, freed, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_PAGE), freed);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_SLAB), nr - freed);
+
+	/* In flushes of a magazine. */
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_depot_purge(&kmag_test_node(cache)->depot, 0);
+	for (i = 0; i < nr; i++) {
+		unsigned long pages = kmag_test_stat(cache, KMAG_FREE_PAGE);
+
+		freed = kmag_test_stat(cache, KMAG_SLAB_FREED);
+		kmag_cache_free(cache, objs[i]);
+		KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_PAGE),
+				pages + (kmag_test_stat(cache, KMAG_SLAB_FREED)
+					 > freed));
+	}
+	KUNIT_EXPECT_GT(test, kmag_test_stat(cache, KMAG_SLAB_FREED), 20);
+}
+
 static void last_freed_comes_first(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -426,6 +506,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(bound_bulk, params_gen_params),
 	KUNIT_CASE_PARAM(bound_without_empties, params_gen_params),
 	KUNIT_CASE(serves_from_each_tier),
+	KUNIT_CASE(capacity_goes_by_size),
+	KUNIT_CASE(frees_of_pages_are_told),
 	KUNIT_CASE(last_freed_comes_first),
 	KUNIT_CASE(frees_ask_for_no_memory),
 	KUNIT_CASE(interrupted_cpu_is_left_alone),

@@ -204,6 +204,8 @@ static void amid_a_slow_path(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, h->moved);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(h->cache, KMAG_ALLOC_FAIL), 4);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(h->cache, KMAG_PARKED), 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(h->cache, KMAG_DEPOT_CONTENDED),
+			p->at_slab ? 0 : 1);
 	if (!p->frees) {
 		KUNIT_ASSERT_NOT_NULL(test, h->got);
 		h->objs[h->nr++] = h->got;

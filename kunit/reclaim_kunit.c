@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/swap.h>
+#include <linux/umh.h>
 
 #include "depot.h"
 #include "reclaim.h"
@@ -161,6 +162,57 @@ static void shrinker_goes_round(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(caches); i++) {
 		KUNIT_EXPECT_EQ(test, kmag_test_node(caches[i])->depot.objs, 0);
 		KUNIT_EXPECT_EQ(test, kmag_test_node(caches[i])->empty_free, 0);
+		kmag_test_exact(test, caches[i], 0);
+	}
+}
+
+/* One scan for @nr objects and slots, of kmag's shrinker alone. */
+static int scan_once(unsigned int nr)
+{
+	char sh[] = "/bin/sh", minus_c[] = "-c", path[] = "PATH=/bin:/sbin";
+	char command[100];
+	char *argv[4] = { sh, minus_c, command };
+	char *env[2] = { path };
+
+	snprintf(command, sizeof(command),
+		 "for f in /sys/kernel/debug/shrinker/kmag-*/scan; do echo 0 0 %u >$f; done",
+		 nr);
+	return call_usermodehelper(sh, argv, env, UMH_WAIT_PROC);
+}
+
+/* It takes what is asked for, and not always from the same cache. */
+static void scans_are_bounded_and_go_round(struct kunit *test)
+{
+	struct kmag_depot *depots[2];
+	struct kmag_cache *caches[2];
+	unsigned int had[2], nr, i;
+	void **objs;
+
+	if (kmag_test_nr_caches())
+		kunit_skip(test, "needs to have the caches to itself");
+	for (i = 0; i < 2; i++) {
+		caches[i] = kmag_test_cache(test, 64, 0, 0, NULL);
+		nr = 7 * caches[i]->capacity;
+		objs = kmag_test_array(test, nr);
+		kmag_test_alloc(test, caches[i], objs, nr);
+		kmag_test_free(caches[i], objs, nr);
+		depots[i] = &kmag_test_node(caches[i])->depot;
+		had[i] = depots[i]->nr_full;
+		KUNIT_ASSERT_GE(test, had[i], 3);
+	}
+	for (nr = 1; nr <= 2; nr++) {
+		/* A magazine each, which is the least there is. */
+		for (i = 0; i < 2; i++)
+			KUNIT_ASSERT_EQ(test, scan_once(1), 0);
+		for (i = 0; i < 2; i++)
+			KUNIT_EXPECT_EQ(test, depots[i]->nr_full, had[i] - nr);
+	}
+	/* In one scan, if it may: all of both. */
+	KUNIT_ASSERT_EQ(test, scan_once(1000000), 0);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, depots[i]->nr_full, 0);
+		KUNIT_EXPECT_EQ(test, kmag_test_node(caches[i])->nr[KMAG_EMPTY],
+				0);
 		kmag_test_exact(test, caches[i], 0);
 	}
 }
@@ -372,6 +424,14 @@ static void worker_stocks_the_depot(struct kunit *test)
 	kmag_test_alloc(test, cache, objs, nr);
 	kmag_test_free(cache, objs, nr);
 	KUNIT_EXPECT_GT(test, kmag_test_stat(cache, KMAG_FREE_DEPOT), 0);
+
+	/* It also begins a new interval for the lowest level. */
+	KUNIT_ASSERT_GT(test, depot->nr_full, 0);
+	depot->full_min = 0;
+	until = jiffies + 10 * HZ;
+	while (!READ_ONCE(depot->full_min) && time_before(jiffies, until))
+		schedule_timeout_uninterruptible(HZ / 20);
+	KUNIT_EXPECT_EQ(test, depot->full_min, depot->nr_full);
 }
 
 static struct kunit_case cases[] = {
@@ -380,6 +440,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shrink_reaches_every_cpu),
 	KUNIT_CASE(pressure_takes_depots_and_empty_slabs),
 	KUNIT_CASE(shrinker_goes_round),
+	KUNIT_CASE(scans_are_bounded_and_go_round),
 	KUNIT_CASE(empty_slabs_are_reason_enough),
 	KUNIT_CASE(full_magazines_are_reason_enough),
 	KUNIT_CASE(reclaim_is_told_of_pages),
