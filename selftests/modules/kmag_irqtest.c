@@ -21,7 +21,6 @@
  */
 #include <linux/atomic.h>
 #include <linux/err.h>
-#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -36,6 +35,8 @@
 #include <kmag/kmag.h>
 #include <kmag/kmag_inline.h>
 #include <uapi/kmag.h>
+
+#include "compat.h"
 
 #ifdef KMAG_CONTROL_NO_CLAIM
 #define IT_CONTROL	true
@@ -193,8 +194,8 @@ static void it_arm(void *unused)
 	struct hrtimer *timer = &cpu->timer;
 
 	cpu->period = IT_PERIOD_NS;
-	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
-	timer->function = it_tick;
+	hrtimer_setup(timer, it_tick, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED_HARD);
 	hrtimer_start(timer, ns_to_ktime(IT_PERIOD_NS),
 		      HRTIMER_MODE_REL_PINNED_HARD);
 }
