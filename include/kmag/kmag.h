@@ -38,7 +38,7 @@ struct kmag_snap_cache;
  * What kmag_inline.h was compiled against. kmag.ko refuses a client built with
  * another layout: it would pop from the wrong place.
  */
-#define KMAG_LAYOUT	2
+#define KMAG_LAYOUT	3
 
 /**
  * __kmag_cache_create - what kmag_cache_create() calls

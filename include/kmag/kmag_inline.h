@@ -69,9 +69,12 @@ struct kmag_cache_fast {
 			 __GFP_HIGHMEM | __GFP_THISNODE)
 
 /*
+ * kmag_alloc_is_odd - on where an allocation has to do more than pop: while it
+ * is traced.
  * kmag_free_is_odd - on where a free has to do more than push: on machines with
- * several memory nodes, and with init_on_free.
+ * several memory nodes, with init_on_free, and while it is traced.
  */
+DECLARE_STATIC_KEY_FALSE(kmag_alloc_is_odd);
 DECLARE_STATIC_KEY_FALSE(kmag_free_is_odd);
 
 /**
@@ -85,14 +88,16 @@ DECLARE_STATIC_KEY_FALSE(kmag_free_is_odd);
 void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp);
 
 /**
- * kmag_alloc_odd - allocate with flags that need more than an object
+ * kmag_alloc_odd - allocate where that takes more than a pop
  * @cache: to allocate from
- * @gfp: with some of %KMAG_GFP_ODD
+ * @gfp: as for kmag_cache_alloc(), any of %KMAG_GFP_ODD too
+ * @call_site: for the tracepoint; 0 for whoever called
  *
  * Context: As kmag_cache_alloc().
  * Return: the object, or NULL.
  */
-void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp);
+void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
+		     unsigned long call_site);
 
 /**
  * kmag_free_slow - free where the fast path cannot go on
@@ -104,13 +109,15 @@ void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp);
 void kmag_free_slow(struct kmag_cache *cache, void *obj);
 
 /**
- * kmag_free_odd - free on a machine that wants more than a push
+ * kmag_free_odd - free where that takes more than a push
  * @cache: that it came from
  * @obj: the object, or NULL
+ * @call_site: for the tracepoint; 0 for whoever called
  *
  * Context: As kmag_cache_free().
  */
-void kmag_free_odd(struct kmag_cache *cache, void *obj);
+void kmag_free_odd(struct kmag_cache *cache, void *obj,
+		   unsigned long call_site);
 
 /* KASAN and kmemleak follow every object, also through magazines. */
 #if defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_DEBUG_KMEMLEAK)
@@ -258,6 +265,37 @@ kmag_pcp(const struct kmag_cache *cache)
 	return ((const struct kmag_cache_fast *)cache)->pcp;
 }
 
+/* kmag_cache_alloc(), told whom to name as the caller. */
+static __always_inline void *kmag_alloc_at(struct kmag_cache *cache, gfp_t gfp,
+					   unsigned long call_site)
+{
+	void *obj;
+
+	if (unlikely(gfp & KMAG_GFP_ODD) ||
+	    static_branch_unlikely(&kmag_alloc_is_odd))
+		return kmag_alloc_odd(cache, gfp, call_site);
+	if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
+		return kmag_alloc_slow(cache, gfp);
+	obj = kmag_debug_alloc(cache, obj, gfp);
+	if (want_init_on_alloc(0))
+		return memset(obj, 0, ((struct kmag_cache_fast *)cache)->zero);
+	return obj;
+}
+
+/* kmag_cache_free(), told whom to name as the caller. */
+static __always_inline void kmag_free_at(struct kmag_cache *cache, void *obj,
+					 unsigned long call_site)
+{
+	if (static_branch_unlikely(&kmag_free_is_odd)) {
+		kmag_free_odd(cache, obj, call_site);
+		return;
+	}
+	if (unlikely(!obj) || !kmag_debug_free(cache, obj))
+		return;
+	if (unlikely(!kmag_pcp_push(kmag_pcp(cache), obj)))
+		kmag_free_slow(cache, obj);
+}
+
 /**
  * kmag_cache_alloc_inline - kmag_cache_alloc(), compiled into the caller
  * @cache: to allocate from
@@ -269,16 +307,7 @@ kmag_pcp(const struct kmag_cache *cache)
 static __always_inline void *kmag_cache_alloc_inline(struct kmag_cache *cache,
 						     gfp_t gfp)
 {
-	void *obj;
-
-	if (unlikely(gfp & KMAG_GFP_ODD))
-		return kmag_alloc_odd(cache, gfp);
-	if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
-		return kmag_alloc_slow(cache, gfp);
-	obj = kmag_debug_alloc(cache, obj, gfp);
-	if (want_init_on_alloc(0))
-		return memset(obj, 0, ((struct kmag_cache_fast *)cache)->zero);
-	return obj;
+	return kmag_alloc_at(cache, gfp, 0);
 }
 
 /**
@@ -291,14 +320,7 @@ static __always_inline void *kmag_cache_alloc_inline(struct kmag_cache *cache,
 static __always_inline void kmag_cache_free_inline(struct kmag_cache *cache,
 						   void *obj)
 {
-	if (static_branch_unlikely(&kmag_free_is_odd)) {
-		kmag_free_odd(cache, obj);
-		return;
-	}
-	if (unlikely(!obj) || !kmag_debug_free(cache, obj))
-		return;
-	if (unlikely(!kmag_pcp_push(kmag_pcp(cache), obj)))
-		kmag_free_slow(cache, obj);
+	kmag_free_at(cache, obj, 0);
 }
 
 #endif /* _KMAG_INLINE_H */

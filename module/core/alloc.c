@@ -6,25 +6,35 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/export.h>
+#include <linux/instruction_pointer.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 
 #include "debug.h"
 #include "magazine.h"
 #include "slab.h"
+#include "trace.h"
 
+struct static_key_false kmag_alloc_is_odd = STATIC_KEY_FALSE_INIT;
+EXPORT_SYMBOL_GPL(kmag_alloc_is_odd);
 struct static_key_false kmag_free_is_odd = STATIC_KEY_FALSE_INIT;
 EXPORT_SYMBOL_GPL(kmag_free_is_odd);
 
+/*
+ * Our caller, for the tracepoints. Where the compiler jumps to the odd path the
+ * return address is still there to be found, and nothing is paid for it here.
+ */
+#define CALLER	(IS_ENABLED(CONFIG_FRAME_POINTER) ? _RET_IP_ : 0)
+
 notrace void *kmag_cache_alloc(struct kmag_cache *cache, gfp_t gfp)
 {
-	return kmag_cache_alloc_inline(cache, gfp);
+	return kmag_alloc_at(cache, gfp, CALLER);
 }
 EXPORT_SYMBOL_GPL(kmag_cache_alloc);
 
 notrace void kmag_cache_free(struct kmag_cache *cache, void *obj)
 {
-	kmag_cache_free_inline(cache, obj);
+	kmag_free_at(cache, obj, CALLER);
 }
 EXPORT_SYMBOL_GPL(kmag_cache_free);
 
@@ -99,42 +109,48 @@ noinline void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(kmag_alloc_slow);
 
-notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp)
+notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
+			     unsigned long call_site)
 {
 	void *obj;
 
 	if (refused(cache, gfp))
 		return NULL;
 	if (gfp & __GFP_THISNODE)
-		return prepare(cache, alloc_from_node(cache, gfp,
-						      kmag_this_node()), gfp);
-	if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
+		obj = alloc_from_node(cache, gfp, kmag_this_node());
+	else if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
 		obj = kmag_alloc_object(cache, gfp & ~__GFP_ZERO);
-	return prepare(cache, obj, gfp);
+	obj = prepare(cache, obj, gfp);
+	trace_kmag_alloc(cache, obj, call_site ?: _RET_IP_, gfp, NUMA_NO_NODE);
+	return obj;
 }
 EXPORT_SYMBOL_GPL(kmag_alloc_odd);
 
+/* May an object come from anywhere, though @node was named? */
+static bool node_is_any(int node, gfp_t gfp)
+{
+	return node == NUMA_NO_NODE || node == kmag_this_node() ||
+	       (!node_state(node, N_MEMORY) && !(gfp & __GFP_THISNODE));
+}
+
 void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 {
-	void *obj = NULL;
+	void *obj;
 
-	if (node == NUMA_NO_NODE)
-		return kmag_cache_alloc(cache, gfp);
-	if (node < 0 || node >= nr_node_ids)
+	if (node != NUMA_NO_NODE && (node < 0 || node >= nr_node_ids))
 		goto fail;
-	if (node == kmag_this_node())
-		return kmag_cache_alloc(cache, gfp);
-	if (!node_state(node, N_MEMORY)) {
-		if (gfp & __GFP_THISNODE)
-			goto fail;
-		return kmag_cache_alloc(cache, gfp);
-	}
+	if (node_is_any(node, gfp))
+		return kmag_alloc_at(cache, gfp, _RET_IP_);
+	if (!node_state(node, N_MEMORY))
+		goto fail;
 	if (refused(cache, gfp))
 		return NULL;
 	obj = alloc_from_node(cache, gfp | __GFP_NOWARN, node);
-	if (obj || (gfp & __GFP_THISNODE))
-		return prepare(cache, obj, gfp);
-	return kmag_cache_alloc(cache, gfp);
+	if (!obj && !(gfp & __GFP_THISNODE))
+		return kmag_alloc_at(cache, gfp, _RET_IP_);
+	obj = prepare(cache, obj, gfp);
+	trace_kmag_alloc(cache, obj, _RET_IP_, gfp, node);
+	return obj;
 
 fail:
 	kmag_count(cache, KMAG_ALLOC_FAIL);
@@ -142,13 +158,16 @@ fail:
 }
 EXPORT_SYMBOL_GPL(kmag_cache_alloc_node);
 
-notrace void kmag_free_odd(struct kmag_cache *cache, void *obj)
+notrace void kmag_free_odd(struct kmag_cache *cache, void *obj,
+			   unsigned long call_site)
 {
 	struct kmag_slab *slab;
 	bool far = false;
 
 	if (!obj)
 		return;
+	/* Before another owner may be told of the same address. */
+	trace_kmag_free(cache, obj, call_site ?: _RET_IP_);
 	rcu_read_lock();
 	slab = kmag_slab_of(obj);
 	/* A wrong pointer goes on, to be reported where all of them are. */
@@ -261,17 +280,29 @@ busy:
 }
 
 /* Does an object need no work of its own when it changes hands? */
-static bool bulk_is_plain(void)
+static __always_inline bool bulk_is_plain(void)
 {
 	return !IS_ENABLED(CONFIG_KASAN_GENERIC) &&
 	       !IS_ENABLED(CONFIG_DEBUG_KMEMLEAK);
 }
 
+static __always_inline bool alloc_is_plain(gfp_t gfp)
+{
+	return bulk_is_plain() && likely(!(gfp & KMAG_GFP_ODD)) &&
+	       !static_branch_unlikely(&kmag_alloc_is_odd);
+}
+
+static __always_inline bool free_is_plain(void)
+{
+	return bulk_is_plain() && !static_branch_unlikely(&kmag_free_is_odd);
+}
+
 /* Past the first run: the other magazine, and what costs more than a swap. */
 static noinline int alloc_rest(struct kmag_cache *cache, gfp_t gfp, size_t nr,
-			       void **objs, size_t done)
+			       void **objs, size_t done,
+			       unsigned long call_site)
 {
-	bool plain = bulk_is_plain() && !(gfp & KMAG_GFP_ODD);
+	bool plain = alloc_is_plain(gfp);
 	size_t i;
 
 	while (done < nr) {
@@ -280,7 +311,7 @@ static noinline int alloc_rest(struct kmag_cache *cache, gfp_t gfp, size_t nr,
 			if (likely(done == nr))
 				break;
 		}
-		objs[done] = kmag_cache_alloc(cache, gfp);
+		objs[done] = kmag_alloc_at(cache, gfp, call_site);
 		if (!objs[done])
 			goto err_alloc;
 		done++;
@@ -302,18 +333,18 @@ int kmag_cache_alloc_bulk(struct kmag_cache *cache, gfp_t gfp, size_t nr,
 {
 	size_t done = 0;
 
-	if (bulk_is_plain() && likely(!(gfp & KMAG_GFP_ODD)))
+	if (alloc_is_plain(gfp))
 		done = pop_run(cache, objs, nr, false);
 	if (unlikely(done < nr) || want_init_on_alloc(0))
-		return alloc_rest(cache, gfp, nr, objs, done);
+		return alloc_rest(cache, gfp, nr, objs, done, _RET_IP_);
 	return nr;
 }
 EXPORT_SYMBOL_GPL(kmag_cache_alloc_bulk);
 
-static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs)
+static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs,
+			       unsigned long call_site)
 {
-	bool plain = bulk_is_plain() &&
-		     !static_branch_unlikely(&kmag_free_is_odd);
+	bool plain = free_is_plain();
 	size_t done = 0;
 
 	while (done < nr) {
@@ -322,7 +353,7 @@ static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs)
 			if (likely(done == nr))
 				break;
 		}
-		kmag_cache_free(cache, objs[done++]);
+		kmag_free_at(cache, objs[done++], call_site);
 		if (likely(plain))
 			done += push_run(cache, objs + done, nr - done, false);
 	}
@@ -332,9 +363,9 @@ void kmag_cache_free_bulk(struct kmag_cache *cache, size_t nr, void **objs)
 {
 	size_t done = 0;
 
-	if (bulk_is_plain() && !static_branch_unlikely(&kmag_free_is_odd))
+	if (free_is_plain())
 		done = push_run(cache, objs, nr, false);
 	if (unlikely(done < nr))
-		free_rest(cache, nr - done, objs + done);
+		free_rest(cache, nr - done, objs + done, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kmag_cache_free_bulk);

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "depot.h"
+#include "trace.h"
 
 /* Empty magazines allocated in one go for a depot that ran short. */
 #define KMAG_STOCK_BATCH	4
@@ -123,6 +124,7 @@ struct kmag_magazine *kmag_depot_get_full(struct kmag_cache *cache,
 		push_empty(depot, empty);
 	raw_spin_unlock(&depot->lock);
 	local_irq_restore(flags);
+	trace_kmag_depot_exchange(cache, true, mag);
 	return mag;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_depot_get_full);
@@ -148,6 +150,7 @@ struct kmag_magazine *kmag_depot_get_empty(struct kmag_cache *cache,
 	local_irq_restore(flags);
 	if (short_of)
 		kmag_count(cache, KMAG_DEPOT_NO_EMPTY);
+	trace_kmag_depot_exchange(cache, false, mag);
 	return mag;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_depot_get_empty);

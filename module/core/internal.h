@@ -12,7 +12,7 @@
  *	table     from a page back to its slab           table.c
  *
  * registry.c lists the caches. account.c and validate.c look at all layers for
- * whoever prints (debugfs.c, the device); debug.c is called by all.
+ * whoever prints (debugfs.c, the device); debug.c and trace.h are called by all.
  *
  * Lock order, outer first
  *	kmag_caches_lock	mutex	the registry

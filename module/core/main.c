@@ -31,7 +31,7 @@ static int __init kmag_init(void)
 	kmag_debugfs_init();
 
 	if (num_node_state(N_MEMORY) > 1 || want_init_on_free())
-		static_branch_enable(&kmag_free_is_odd);
+		static_branch_inc(&kmag_free_is_odd);
 	return 0;
 
 err_reclaim:

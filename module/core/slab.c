@@ -13,6 +13,7 @@
 #include "debug.h"
 #include "slab.h"
 #include "table.h"
+#include "trace.h"
 
 /* Slabs moved, or objects given, in one hold of node->lock. */
 #define KMAG_SLAB_BATCH	32
@@ -231,6 +232,7 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	set_page_private(page, slab->index);
 	account_pages(slab, 1);
 	kmag_count(cache, KMAG_SLAB_NEW);
+	trace_kmag_slab_create(cache, slab);
 	return slab;
 
 err_index:
@@ -320,6 +322,7 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 	if (got) {
 		kmag_count(cache, KMAG_REFILL);
 		kmag_count_by(cache, KMAG_REFILL_OBJS, got);
+		trace_kmag_refill(cache, got);
 	}
 	return got;
 }
@@ -443,6 +446,7 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 	rcu_read_unlock();
 	kmag_count(cache, KMAG_FLUSH);
 	kmag_count_by(cache, KMAG_FLUSH_OBJS, nr);
+	trace_kmag_flush(cache, nr);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_give);
 
@@ -514,6 +518,7 @@ unsigned long kmag_slab_settle(struct kmag_cache *cache,
 		report_bad(cache, left);
 	list_for_each_entry_safe(slab, next, &left->dead, list) {
 		list_del(&slab->list);
+		trace_kmag_slab_destroy(cache, slab);
 		kmag_table_del(slab->index);
 		set_page_private(slab->page, 0);
 		account_pages(slab, -1);

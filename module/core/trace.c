@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tracepoints: their bodies, and what switches the fast path to the paths that
+ * trace.
+ */
+#include "slab.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+int kmag_trace_alloc_on(void)
+{
+	static_branch_inc(&kmag_alloc_is_odd);
+	return 0;
+}
+
+void kmag_trace_alloc_off(void)
+{
+	static_branch_dec(&kmag_alloc_is_odd);
+}
+
+int kmag_trace_free_on(void)
+{
+	static_branch_inc(&kmag_free_is_odd);
+	return 0;
+}
+
+void kmag_trace_free_off(void)
+{
+	static_branch_dec(&kmag_free_is_odd);
+}
