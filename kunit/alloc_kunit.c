@@ -244,6 +244,8 @@ static void refuses_what_it_cannot_do(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmag_cache_alloc_bulk(cache, GFP_KERNEL |
 						    __GFP_ZERO, 3, objs), 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_FAIL), 8);
+	/* Said once of each kind. */
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "allocation refused"), 2);
 	kmag_test_exact(test, cache, 0);
 	/* Nor did it hurt. */
 	kmag_test_alloc(test, cache, objs, 3);
@@ -283,36 +285,6 @@ static void nodes(struct kunit *test)
 	}
 }
 
-/* Pages may come from another node than was asked for. */
-static void pages_from_elsewhere(struct kunit *test)
-{
-	struct kmag_test_source *pages = kmag_test_pages(test);
-	struct kmag_cache *cache = kmag_test_cache(test, 300, 0, 0, NULL);
-	const unsigned int nr = 3 * cache->capacity;
-	void **objs = kmag_test_array(test, nr);
-	unsigned int i;
-
-	if (num_online_nodes() < 2)
-		kunit_skip(test, "needs two nodes");
-	pages->elsewhere = true;
-	kmag_test_alloc(test, cache, objs, nr);
-	for (i = 0; i < nr; i++)
-		KUNIT_EXPECT_NE(test, page_to_nid(virt_to_page(objs[i])),
-				numa_mem_id());
-	/* No magazine is filled from there. */
-	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.rounds, 0);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_SLAB) +
-			      kmag_test_stat(cache, KMAG_ALLOC_PAGE), nr);
-	KUNIT_EXPECT_EQ(test, kmag_test_node(cache)->nr_slabs, 0);
-	kmag_test_exact(test, cache, nr);
-	/* And home they go. */
-	kmag_test_free(cache, objs, nr);
-	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.rounds, 0);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_SLAB) +
-			      kmag_test_stat(cache, KMAG_FREE_PAGE), nr);
-	kmag_test_exact(test, cache, 0);
-}
-
 static void thisnode_bypasses_magazines(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -329,40 +301,6 @@ static void thisnode_bypasses_magazines(struct kunit *test)
 	kmag_test_exact(test, cache, 2);
 	kmag_cache_free(cache, near);
 	kmag_cache_free(cache, obj);
-}
-
-/* Who may not fail waits; but not for what may never come. */
-static void nofail_has_its_limits(struct kunit *test)
-{
-	static const struct {
-		unsigned int size;
-		gfp_t gfp;
-		bool passed_on;
-	} cases[] = {
-		{ 256, GFP_KERNEL, true },
-		/* The page allocator takes it for small orders only. */
-		{ 20000, GFP_KERNEL, false },
-		/* One node can be full for ever. */
-		{ 256, GFP_KERNEL | __GFP_THISNODE, false },
-	};
-	struct kmag_test_source *pages = kmag_test_pages(test);
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct kmag_cache *cache = kmag_test_cache(test, cases[i].size,
-							   0, 0, NULL);
-		void *obj;
-
-		memset(pages, 0, sizeof(*pages));
-		pages->fail_cheap = true;
-		obj = kmag_cache_alloc(cache, cases[i].gfp | __GFP_NOFAIL);
-		KUNIT_ASSERT_NOT_NULL(test, obj);
-		KUNIT_EXPECT_TRUE(test, pages->gfp_any & __GFP_DIRECT_RECLAIM);
-		KUNIT_EXPECT_EQ(test, !!(pages->gfp_any & __GFP_NOFAIL),
-				cases[i].passed_on);
-		kmag_cache_free(cache, obj);
-		kmag_test_destroy(test, cache);
-	}
 }
 
 static void null_is_no_object(struct kunit *test)
@@ -476,9 +414,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(leaves_contents_alone),
 	KUNIT_CASE(refuses_what_it_cannot_do),
 	KUNIT_CASE(nodes),
-	KUNIT_CASE(pages_from_elsewhere),
 	KUNIT_CASE(thisnode_bypasses_magazines),
-	KUNIT_CASE(nofail_has_its_limits),
 	KUNIT_CASE(null_is_no_object),
 	KUNIT_CASE(inlined_is_the_same),
 	KUNIT_CASE_PARAM(bulk, bulks_gen_params),

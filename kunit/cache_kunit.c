@@ -5,11 +5,9 @@
 #include <kunit/test.h>
 #include <linux/atomic.h>
 #include <linux/mm.h>
-#include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/vmstat.h>
 
 #include "slab.h"
 #include "util.h"
@@ -253,90 +251,6 @@ static void names_and_ids(struct kunit *test)
 	kmag_cache_destroy(a);
 }
 
-static void pages_as_flags_say(struct kunit *test)
-{
-	const gfp_t never = __GFP_ZERO | __GFP_MEMALLOC | __GFP_MOVABLE |
-			    __GFP_HIGHMEM;
-	static const struct {
-		unsigned int flags;
-		gfp_t all;
-	} cases[] = {
-		{ 0, 0 },
-		{ KMAG_ACCOUNT, __GFP_ACCOUNT },
-		{ KMAG_RECLAIM_ACCOUNT, __GFP_RECLAIMABLE },
-		{ KMAG_ACCOUNT | KMAG_RECLAIM_ACCOUNT,
-		  __GFP_ACCOUNT | __GFP_RECLAIMABLE },
-	};
-	struct kmag_test_source *pages = kmag_test_pages(test);
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct kmag_cache *cache;
-		void *objs[3];
-
-		cache = kmag_test_cache(test, 3000, 0, cases[i].flags, NULL);
-		memset(pages, 0, sizeof(*pages));
-		pages->gfp_all = (__force gfp_t)~0U;
-		objs[0] = kmag_cache_alloc(cache, GFP_KERNEL_ACCOUNT);
-		kmag_cache_shrink(cache);
-		objs[1] = kmag_cache_zalloc(cache, GFP_KERNEL);
-		kmag_cache_shrink(cache);
-		objs[2] = kmag_cache_alloc(cache, GFP_ATOMIC | __GFP_MEMALLOC);
-		KUNIT_EXPECT_GE(test, pages->calls, 1);
-		KUNIT_EXPECT_FALSE(test, pages->gfp_any & never);
-		KUNIT_EXPECT_TRUE(test, pages->gfp_all & __GFP_NOMEMALLOC);
-		KUNIT_EXPECT_TRUE(test, (pages->gfp_any & (__GFP_ACCOUNT |
-				  __GFP_RECLAIMABLE)) == cases[i].all);
-		KUNIT_EXPECT_TRUE(test, (pages->gfp_all & cases[i].all) ==
-				  cases[i].all);
-		kmag_test_free(cache, objs, 3);
-		kmag_test_destroy(test, cache);
-	}
-}
-
-/* Of all nodes and CPUs, to the page. */
-static long misc_reclaimable(void)
-{
-	const int item = NR_KERNEL_MISC_RECLAIMABLE;
-	long sum = atomic_long_read(&vm_node_stat[item]);
-	unsigned int cpu;
-	int nid;
-
-	for_each_online_node(nid)
-		for_each_possible_cpu(cpu)
-			sum += per_cpu_ptr(NODE_DATA(nid)->per_cpu_nodestats,
-					   cpu)->vm_node_stat_diff[item];
-	return sum;
-}
-
-static void reclaimable_pages_show(struct kunit *test)
-{
-	static const unsigned int flags[] = { 0, KMAG_RECLAIM_ACCOUNT };
-	const long before = misc_reclaimable();
-	const unsigned int nr = 100;
-	void **objs = kmag_test_array(test, nr);
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(flags); i++) {
-		struct kmag_cache *cache = kmag_test_cache(test, 3000, 0,
-							   flags[i], NULL);
-		struct kmag_node *node = kmag_test_node(cache);
-
-		kmag_test_alloc(test, cache, objs, nr);
-		KUNIT_EXPECT_GE(test, node->bytes, nr * 3000);
-		KUNIT_EXPECT_EQ(test, misc_reclaimable() - before,
-				flags[i] ? node->bytes >> PAGE_SHIFT : 0);
-		kmag_test_free(cache, objs, nr - 1);
-		kmag_cache_shrink(cache);
-		KUNIT_EXPECT_EQ(test, misc_reclaimable() - before,
-				flags[i] ? node->bytes >> PAGE_SHIFT : 0);
-		KUNIT_EXPECT_EQ(test, node->nr_slabs, 1);
-		kmag_cache_free(cache, objs[nr - 1]);
-		kmag_test_destroy(test, cache);
-		KUNIT_EXPECT_EQ(test, misc_reclaimable(), before);
-	}
-}
-
 /* Each magazine that a new cache needs fails once. */
 static void create_fails_whole(struct kunit *test)
 {
@@ -450,6 +364,11 @@ static void leak_is_no_crash(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, snap->live, 5);
 	KUNIT_EXPECT_LE(test, snap->slabs, 5);
 	KUNIT_EXPECT_EQ(test, snap->cpu_objs + snap->depot_objs, 0);
+	/* It is told how many, and in which slabs. */
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "with 5 objects in use"),
+			1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, ":   slab "),
+			snap->slabs);
 	kvfree(snap);
 
 	/*
@@ -475,8 +394,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(constructs_once_a_slot),
 	KUNIT_CASE(keeps_state_through_the_slab),
 	KUNIT_CASE(names_and_ids),
-	KUNIT_CASE(pages_as_flags_say),
-	KUNIT_CASE(reclaimable_pages_show),
 	KUNIT_CASE(create_fails_whole),
 	KUNIT_CASE(create_survives_each_failure),
 	KUNIT_CASE(holds_the_module),

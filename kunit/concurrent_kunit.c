@@ -14,6 +14,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "account.h"
 #include "fence.h"
 #include "slab.h"
 #include "util.h"
@@ -362,6 +363,7 @@ static void with_hotplug(struct kunit *test)
 	until = jiffies + msecs_to_jiffies(2 * ROUND_MS);
 	while (time_before(jiffies, until) || times < 2) {
 		for (cpu = 1; cpu < nr_cpu_ids; cpu++) {
+			struct kmag_snap_cache *snap;
 			struct kmag_pcp *pcp;
 
 			if (!cpu_online(cpu))
@@ -371,6 +373,12 @@ static void with_hotplug(struct kunit *test)
 			pcp = &per_cpu_ptr(load->cache->cpu, cpu)->fast;
 			KUNIT_EXPECT_EQ(test, pcp->rounds, 0);
 			KUNIT_EXPECT_EQ(test, pcp->prev_rounds, 0);
+			snap = kmag_test_snap(test, load->cache);
+			KUNIT_EXPECT_EQ(test, kmag_snapshot_cpus(snap)[cpu].online,
+					0);
+			KUNIT_EXPECT_EQ(test, kmag_snapshot_cpus(snap)[0].online,
+					1);
+			kvfree(snap);
 			if (times & 1)
 				kmag_cache_shrink(load->cache);
 			KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);

@@ -279,6 +279,49 @@ static void wrong_among_the_right(struct kunit *test)
 	kmag_cache_free(other, foreign);
 }
 
+/* What is printed: the kind of each, and not too much of it. */
+static void reports_name_the_misuse(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, SIZE, 0, 0, NULL);
+	struct kmag_cache *other = kmag_test_cache(test, SIZE, 0, 0, NULL);
+	struct kmag_cpu *cpu = kmag_test_cpu(cache);
+	void *obj, *twice, *foreign;
+	u64 on_stack[20] = {};
+	int i;
+
+	kmag_test_alloc(test, cache, &obj, 1);
+	kmag_test_alloc(test, cache, &twice, 1);
+	kmag_test_alloc(test, other, &foreign, 1);
+	preempt_disable();
+	cpu->fast.busy = 1;	/* so that frees go to the slab, one by one */
+	kmag_cache_free(cache, on_stack);
+	kmag_cache_free(cache, foreign);
+	kmag_cache_free(cache, obj + 8);
+	kmag_cache_free(cache, twice);
+	kmag_cache_free(cache, twice);
+	cpu->fast.busy = 0;
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "none of kmag's slabs"),
+			1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "to another cache"), 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "where an object starts"),
+			1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "was freed before"), 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "bad free"), 4);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(other, "bad free"), 0);
+
+	/* Of a whole magazine of them the first, though all are counted. */
+	for (i = 0; i < ARRAY_SIZE(on_stack); i++)
+		kmag_cache_free(cache, &on_stack[i]);
+	kmag_cache_shrink(cache);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_BAD),
+			4 + ARRAY_SIZE(on_stack));
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "bad free"),
+			4 + KMAG_BAD_SHOWN);
+	kmag_cache_free(cache, obj);
+	kmag_cache_free(other, foreign);
+}
+
 /* KASAN is told what may be touched, also of objects in magazines. */
 static void shadow_follows_objects(struct kunit *test)
 {
@@ -318,6 +361,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interior_pointers),
 	KUNIT_CASE(pointers_of_another_cache),
 	KUNIT_CASE(wrong_among_the_right),
+	KUNIT_CASE(reports_name_the_misuse),
 	KUNIT_CASE(shadow_follows_objects),
 	{}
 };

@@ -400,6 +400,26 @@ static void frees_ask_for_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mags->calls, mags_calls);
 }
 
+/* Allocations do, for them, but take only what costs nobody anything. */
+static void allocations_stock_the_depot(struct kunit *test)
+{
+	struct kmag_test_source *mags = kmag_test_magazines(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct kmag_depot *depot = &kmag_test_node(cache)->depot;
+	void *obj;
+
+	kmag_depot_purge(depot, 0);
+	mags->calls = 0;
+	mags->gfp_any = 0;
+	depot->want = 1;	/* as after frees that found none */
+	kmag_test_alloc(test, cache, &obj, 1);
+	KUNIT_EXPECT_GT(test, mags->calls, 0);
+	KUNIT_EXPECT_EQ(test, depot->nr_empty, mags->calls);
+	KUNIT_EXPECT_FALSE(test, mags->gfp_any & (__GFP_DIRECT_RECLAIM |
+						  __GFP_HIGH | __GFP_MEMALLOC));
+	kmag_cache_free(cache, obj);
+}
+
 /* Who interrupts an operation goes to the slabs and leaves all as it was. */
 static void interrupted_cpu_is_left_alone(struct kunit *test)
 {
@@ -510,6 +530,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(frees_of_pages_are_told),
 	KUNIT_CASE(last_freed_comes_first),
 	KUNIT_CASE(frees_ask_for_no_memory),
+	KUNIT_CASE(allocations_stock_the_depot),
 	KUNIT_CASE(interrupted_cpu_is_left_alone),
 	KUNIT_CASE(capacities_mix),
 	KUNIT_CASE(dead_cpu_is_drained),

@@ -166,6 +166,7 @@ static void parked_counts_as_transit(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
 	struct kmag_cpu *cpu = kmag_test_cpu(cache);
+	struct kmag_snap_cache *snap;
 	unsigned long flags;
 	void *obj;
 
@@ -180,6 +181,17 @@ static void parked_counts_as_transit(struct kunit *test)
 	pretend_no_more(flags);
 	kmag_park_flush();
 	KUNIT_EXPECT_EQ(test, kmag_test_frees(cache), 1);
+
+	/* So a view in between shows it; the time for one is too short here. */
+	kmag_test_alloc(test, cache, &obj, 1);
+	atomic_long_inc(&cache->parked);
+	snap = kmag_test_snap(test, cache);
+	atomic_long_dec(&cache->parked);
+	KUNIT_EXPECT_EQ(test, snap->live, 0);
+	KUNIT_EXPECT_EQ(test, snap->transit, 1);
+	KUNIT_EXPECT_EQ(test, snap->skew, 0);
+	kvfree(snap);
+	kmag_cache_free(cache, obj);
 }
 
 static struct kunit_case cases[] = {

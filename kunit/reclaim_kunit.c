@@ -12,7 +12,6 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/swap.h>
-#include <linux/umh.h>
 
 #include "depot.h"
 #include "reclaim.h"
@@ -169,15 +168,12 @@ static void shrinker_goes_round(struct kunit *test)
 /* One scan for @nr objects and slots, of kmag's shrinker alone. */
 static int scan_once(unsigned int nr)
 {
-	char sh[] = "/bin/sh", minus_c[] = "-c", path[] = "PATH=/bin:/sbin";
 	char command[100];
-	char *argv[4] = { sh, minus_c, command };
-	char *env[2] = { path };
 
 	snprintf(command, sizeof(command),
 		 "for f in /sys/kernel/debug/shrinker/kmag-*/scan; do echo 0 0 %u >$f; done",
 		 nr);
-	return call_usermodehelper(sh, argv, env, UMH_WAIT_PROC);
+	return kmag_test_shell(command);
 }
 
 /* It takes what is asked for, and not always from the same cache. */
@@ -207,10 +203,11 @@ static void scans_are_bounded_and_go_round(struct kunit *test)
 		for (i = 0; i < 2; i++)
 			KUNIT_EXPECT_EQ(test, depots[i]->nr_full, had[i] - nr);
 	}
-	/* In one scan, if it may: all of both. */
+	/* In one scan, if it may: all of both, and what magazines are idle. */
 	KUNIT_ASSERT_EQ(test, scan_once(1000000), 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, depots[i]->nr_full, 0);
+		KUNIT_EXPECT_LE(test, depots[i]->nr_empty, KMAG_DEPOT_EMPTIES);
 		KUNIT_EXPECT_EQ(test, kmag_test_node(caches[i])->nr[KMAG_EMPTY],
 				0);
 		kmag_test_exact(test, caches[i], 0);

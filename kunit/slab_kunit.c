@@ -42,6 +42,13 @@ static void check_layout(struct kunit *test, struct kmag_cache *c)
 		KUNIT_ASSERT_LE(test, c->order, KMAG_ORDER_GOOD);
 		for (order = c->min_order; order <= KMAG_ORDER_GOOD; order++)
 			best = min(best, share_of(c, order));
+		/* The first that is good enough, if any is. */
+		for (order = c->min_order; order <= KMAG_ORDER_GOOD; order++)
+			if (waste_of(c, order) <= (PAGE_SIZE << order) / 8 &&
+			    (PAGE_SIZE << order) / c->stride >= KMAG_SLOTS_GOOD)
+				break;
+		if (order <= KMAG_ORDER_GOOD)
+			KUNIT_ASSERT_EQ(test, c->order, order);
 		/* At most 1/8, and where that cannot be, the least there is. */
 		if (best <= 4096 / 8)
 			KUNIT_ASSERT_LE(test, waste_of(c, c->order), bytes / 8);
@@ -92,6 +99,13 @@ static void layout_of_every_size(struct kunit *test)
 
 		size += steps[min(ilog2(size) / 4, 3)];
 	}
+	/* A tail of 1/8 to the byte is little enough. */
+	c->fast.size = 3584 - kmag_redzone();
+	c->align = 0;
+	c->flags = 0;
+	kmag_slab_layout(c);
+	check_layout(test, c);
+	KUNIT_EXPECT_EQ(test, waste_of(c, c->order), (PAGE_SIZE << c->order) / 8);
 }
 
 static void finds_slab_and_slot(struct kunit *test)
@@ -233,6 +247,30 @@ static void takes_and_gives_runs(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(objs[0]));
 }
 
+static void runs_are_counted(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 128, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	unsigned int slots = cache->slab_slots;
+	void **objs = kmag_test_array(test, slots + 5);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(), 1);
+	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs, 3), 3);
+	/* More wanted than there are: those that were had count. */
+	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs + 3, slots + 2),
+			slots - 3);
+	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs + slots, 5), 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_REFILL), 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_REFILL_OBJS), slots);
+	kmag_slab_give(cache, objs, 0, &left);
+	kmag_slab_give(cache, objs, 1, &left);
+	kmag_slab_give(cache, objs + 1, slots - 1, &left);
+	kmag_slab_settle(cache, &left);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FLUSH), 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FLUSH_OBJS), slots);
+}
+
 /* Of several slabs the fullest gives first: sparse ones get a chance. */
 static void fullest_slab_gives_first(struct kunit *test)
 {
@@ -294,6 +332,32 @@ static void keeps_few_empty_slabs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_SLAB_NEW), 40);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_SLAB_FREED),
 			40 - cache->empty_max);
+}
+
+/* Of empty slabs the one that was used last is taken last. */
+static void cold_slabs_go_first(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 512, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	unsigned int slots = cache->slab_slots;
+	void **objs = kmag_test_array(test, 2 * slots);
+	struct kmag_slab *cold, *warm;
+
+	KUNIT_ASSERT_GE(test, cache->empty_max, 2);
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(), 2 * slots);
+	KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, node, objs, 2 * slots),
+			2 * slots);
+	cold = kmag_test_slab_of(objs[0]);
+	warm = kmag_test_slab_of(objs[slots]);
+	kmag_slab_give(cache, objs, slots, &left);
+	kmag_slab_give(cache, objs + slots, slots, &left);
+	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 2);
+	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, &left), 1);
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&left.dead, struct kmag_slab,
+						   list), cold);
+	kmag_slab_settle(cache, &left);
+	KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(objs[slots]), warm);
 }
 
 static void walk_sees_each_slab_once(struct kunit *test)
@@ -447,52 +511,6 @@ static void no_page_at_all(struct kunit *test)
 	kmag_test_free(cache, objs, had);
 }
 
-static void nofail_waits_for_a_page(struct kunit *test)
-{
-	struct kmag_test_source *pages = kmag_test_pages(test);
-	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
-	void *obj;
-
-	pages->fail_from = 1;
-	pages->fail_to = 12;
-	obj = kmag_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_GT(test, pages->calls, 12);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_FAIL), 0);
-	kmag_cache_free(cache, obj);
-}
-
-/* For objects that nobody asked for nobody waits. */
-static void magazines_are_filled_cheaply(struct kunit *test)
-{
-	struct kmag_test_source *pages = kmag_test_pages(test);
-	struct kmag_cache *cache = kmag_test_cache(test, 1024, 0, 0, NULL);
-	const gfp_t dear = __GFP_DIRECT_RECLAIM | __GFP_NOFAIL | __GFP_HIGH;
-	void *obj;
-
-	obj = kmag_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_GT(test, pages->given, 1);
-	KUNIT_EXPECT_FALSE(test, pages->gfp_any & dear);
-	kmag_cache_free(cache, obj);
-	kmag_cache_shrink(cache);
-	obj = kmag_cache_alloc(cache, GFP_ATOMIC);
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_FALSE(test, pages->gfp_any & dear);
-	kmag_cache_free(cache, obj);
-	kmag_cache_shrink(cache);
-
-	/* For the one object, as the caller allows; and one slab will do. */
-	pages->fail_cheap = true;
-	KUNIT_EXPECT_NULL(test, kmag_cache_alloc(cache, GFP_NOWAIT));
-	pages->given = 0;
-	obj = kmag_cache_alloc(cache, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_EQ(test, pages->given, 1);
-	KUNIT_EXPECT_TRUE(test, pages->gfp_any & __GFP_DIRECT_RECLAIM);
-	kmag_cache_free(cache, obj);
-}
-
 /* Descriptors, the table, the stock: one of them fails, each in its turn. */
 static void each_allocation_fails_once(struct kunit *test)
 {
@@ -532,14 +550,14 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(finds_slab_and_slot),
 	KUNIT_CASE(finds_no_slab_elsewhere),
 	KUNIT_CASE(takes_and_gives_runs),
+	KUNIT_CASE(runs_are_counted),
 	KUNIT_CASE(fullest_slab_gives_first),
 	KUNIT_CASE(keeps_few_empty_slabs),
+	KUNIT_CASE(cold_slabs_go_first),
 	KUNIT_CASE(walk_sees_each_slab_once),
 	KUNIT_CASE(small_order_under_pressure),
 	KUNIT_CASE(every_nth_page_fails),
 	KUNIT_CASE(no_page_at_all),
-	KUNIT_CASE(nofail_waits_for_a_page),
-	KUNIT_CASE(magazines_are_filled_cheaply),
 	KUNIT_CASE(each_allocation_fails_once),
 	{}
 };

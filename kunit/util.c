@@ -8,11 +8,13 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kmemleak.h>
+#include <linux/kmsg_dump.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/umh.h>
 
 #include "account.h"
 #include "depot.h"
@@ -275,6 +277,31 @@ int kmag_test_module_held(struct kunit *test)
 	return held;
 }
 
+int kmag_test_shell(const char *command)
+{
+	char sh[] = "/bin/sh", minus_c[] = "-c", path[] = "PATH=/bin:/sbin";
+	char *argv[4] = { sh, minus_c, (char *)command };
+	char *env[2] = { path };
+
+	return call_usermodehelper(sh, argv, env, UMH_WAIT_PROC);
+}
+
+unsigned int kmag_test_logged(struct kmag_cache *cache, const char *what)
+{
+	struct kmsg_dump_iter iter;
+	unsigned int nr = 0;
+	char line[256], id[64];
+	size_t len;
+
+	snprintf(id, sizeof(id), "kmag: cache %s-%u: ", cache->name, cache->id);
+	kmsg_dump_rewind(&iter);
+	while (kmsg_dump_get_line(&iter, false, line, sizeof(line) - 1, &len)) {
+		line[len] = '\0';
+		nr += strstr(line, id) && strstr(line, what);
+	}
+	return nr;
+}
+
 static int by_address(const void *a, const void *b)
 {
 	const void *x = *(void * const *)a, *y = *(void * const *)b;
@@ -344,13 +371,16 @@ static struct page *pages_stub(gfp_t gfp, int nid, unsigned int order)
 	return page;
 }
 
-/* Let go of pages that kmag has freed; returns how many it has not. */
+/*
+ * Let go of pages that kmag has freed, and left without a trace; returns how
+ * many it has not.
+ */
 static unsigned long pages_settle(void)
 {
 	unsigned long i, left = 0;
 
 	for (i = 0; i < nr_watched; i++) {
-		if (page_count(watched[i]) == 1)
+		if (page_count(watched[i]) == 1 && !page_private(watched[i]))
 			put_page(watched[i]);
 		else
 			watched[left++] = watched[i];

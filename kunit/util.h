@@ -142,6 +142,12 @@ int kmag_test_module_held(struct kunit *test);
 ssize_t kmag_test_read_file(const char *name, char *buf, size_t size);
 ssize_t kmag_test_write_file(const char *name, const char *text);
 
+/* Have the guest's shell do something; 0 if that went well. */
+int kmag_test_shell(const char *command);
+
+/* Lines of the kernel's log that are about this cache and say @what. */
+unsigned int kmag_test_logged(struct kmag_cache *cache, const char *what);
+
 /* Sorted, are there two that are the same? */
 bool kmag_test_doubled(void **objs, size_t nr);
 
