@@ -284,7 +284,7 @@ enum kmag_stat {
  */
 struct kmag_snap_cache {
 	__u32 size;		/* of this structure */
-	__u32 record_size;	/* with the CPUs and nodes that follow */
+	__u32 record_size;	/* with what follows */
 	__u32 id;
 	__u32 flags;		/* KMAG_CF_* */
 	char name[KMAG_NAME_LEN];
@@ -314,7 +314,9 @@ struct kmag_snap_cache {
 	__u64 stats[KMAG_NR_STATS];
 	__u64 empty_bytes;	/* of slab_bytes, in slabs without any object */
 	__u64 needed_bytes;	/* of the slabs held, the fewest that hold the live objects */
-	__u64 reserved[6];
+	__u32 nr_latencies;	/* struct kmag_snap_latency after the nodes; 0 or TIERS */
+	__u32 latency_on;	/* is it being taken? */
+	__u64 reserved[5];
 };
 
 struct kmag_snap_cpu {
@@ -341,6 +343,20 @@ struct kmag_snap_node {
 	__u64 slots;
 	__u64 slab_free;
 	__u64 slabs_by_class[KMAG_SNAP_CLASSES];
+};
+
+/* Tiers are KMAG_ALLOC_MAG to KMAG_FREE_PAGE. */
+#define KMAG_SNAP_TIERS		(KMAG_FREE_PAGE + 1)
+#define KMAG_SNAP_BUCKETS	32
+
+/* How long operations took, since that was switched on (debugfs). */
+struct kmag_snap_latency {
+	__u32 size;
+	__u32 tier;		/* enum kmag_stat */
+	__u64 count;
+	__u64 sum_ns;
+	__u64 max_ns;
+	__u64 buckets[KMAG_SNAP_BUCKETS];	/* [i]: below 2^i ns; the last: all above */
 };
 
 #define KMAG_IOC_INFO		_IO(KMAG_IOC_TYPE, 0)

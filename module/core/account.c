@@ -16,6 +16,7 @@
 
 #include "account.h"
 #include "depot.h"
+#include "latency.h"
 #include "magazine.h"
 #include "registry.h"
 #include "slab.h"
@@ -175,6 +176,9 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 {
 	unsigned int nr_cpus = num_possible_cpus();
 	unsigned int nr_nodes = num_possible_nodes();
+	/* Set once, and kept until the cache goes. */
+	unsigned int nr_lats = READ_ONCE(cache->latency) ? KMAG_SNAP_TIERS : 0;
+	struct kmag_snap_latency *latency;
 	struct kmag_snap_cache *snap;
 	struct kmag_snap_node *node;
 	struct kmag_snap_cpu *cpu;
@@ -182,7 +186,8 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 	s64 parked;
 	size_t size;
 
-	size = sizeof(*snap) + nr_cpus * sizeof(*cpu) + nr_nodes * sizeof(*node);
+	size = sizeof(*snap) + nr_cpus * sizeof(*cpu) +
+	       nr_nodes * sizeof(*node) + nr_lats * sizeof(*latency);
 	snap = kvzalloc(size, gfp);
 	if (!snap)
 		return NULL;
@@ -204,6 +209,8 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 	snap->capacity = cache->capacity;
 	snap->nr_cpus = nr_cpus;
 	snap->nr_nodes = nr_nodes;
+	snap->nr_latencies = nr_lats;
+	snap->latency_on = READ_ONCE(cache->latency_on);
 	snap->meta_bytes = struct_size(cache, node, nr_node_ids) +
 			   nr_cpus * sizeof(struct kmag_cpu);
 
@@ -213,6 +220,9 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 	node = kmag_snapshot_nodes(snap);
 	for_each_node(i)
 		snap_node(snap, node++, cache->node[i], i);
+	latency = kmag_snapshot_latencies(snap);
+	for (i = 0; i < nr_lats; i++)
+		kmag_latency_sum(cache, i, latency++);
 
 	parked = atomic_long_read(&cache->parked);
 	snap->live = snap_live(snap, parked);

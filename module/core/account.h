@@ -25,7 +25,7 @@ unsigned long kmag_sum(const struct kmag_cache *cache, enum kmag_stat stat);
  */
 struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp);
 
-/* The CPUs and nodes that follow a record. */
+/* The CPUs, nodes and latencies that follow a record. */
 static inline struct kmag_snap_cpu *
 kmag_snapshot_cpus(struct kmag_snap_cache *snap)
 {
@@ -36,6 +36,12 @@ static inline struct kmag_snap_node *
 kmag_snapshot_nodes(struct kmag_snap_cache *snap)
 {
 	return (void *)(kmag_snapshot_cpus(snap) + snap->nr_cpus);
+}
+
+static inline struct kmag_snap_latency *
+kmag_snapshot_latencies(struct kmag_snap_cache *snap)
+{
+	return (void *)(kmag_snapshot_nodes(snap) + snap->nr_nodes);
 }
 
 #endif /* _KMAG_ACCOUNT_H */

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "debug.h"
+#include "latency.h"
 #include "magazine.h"
 #include "slab.h"
 #include "trace.h"
@@ -69,11 +70,12 @@ static bool refused(struct kmag_cache *cache, gfp_t gfp)
 }
 
 /* Past the magazines: from a node's slabs and nowhere else. */
-static void *alloc_from_node(struct kmag_cache *cache, gfp_t gfp, int nid)
+static void *alloc_from_node(struct kmag_cache *cache, gfp_t gfp, int nid,
+			     enum kmag_stat *tier)
 {
-	enum kmag_stat tier = KMAG_ALLOC_SLAB;
 	void *obj;
 
+	*tier = KMAG_ALLOC_SLAB;
 	if (unlikely(in_nmi()))
 		goto fail;
 	/* One node can run out for ever. */
@@ -81,12 +83,13 @@ static void *alloc_from_node(struct kmag_cache *cache, gfp_t gfp, int nid)
 	while (!kmag_slab_take(cache, cache->node[nid], &obj, 1)) {
 		if (!kmag_slab_grow(cache, gfp, nid, 1))
 			goto fail;
-		tier = KMAG_ALLOC_PAGE;
+		*tier = KMAG_ALLOC_PAGE;
 	}
-	kmag_count(cache, tier);
+	kmag_count(cache, *tier);
 	return obj;
 
 fail:
+	*tier = KMAG_ALLOC_FAIL;
 	kmag_count(cache, KMAG_ALLOC_FAIL);
 	return NULL;
 }
@@ -105,21 +108,26 @@ static void *prepare(struct kmag_cache *cache, void *obj, gfp_t gfp)
 /* Out of line, or the fast path gets a stack frame for its sake. */
 noinline void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp)
 {
-	return prepare(cache, kmag_alloc_object(cache, gfp), gfp);
+	enum kmag_stat tier;
+
+	return prepare(cache, kmag_alloc_object(cache, gfp, &tier), gfp);
 }
 EXPORT_SYMBOL_GPL(kmag_alloc_slow);
 
 notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
 			     unsigned long call_site)
 {
+	u64 start = kmag_latency_start(cache);
+	enum kmag_stat tier = KMAG_ALLOC_MAG;
 	void *obj;
 
 	if (refused(cache, gfp))
 		return NULL;
 	if (gfp & __GFP_THISNODE)
-		obj = alloc_from_node(cache, gfp, kmag_this_node());
+		obj = alloc_from_node(cache, gfp, kmag_this_node(), &tier);
 	else if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
-		obj = kmag_alloc_object(cache, gfp & ~__GFP_ZERO);
+		obj = kmag_alloc_object(cache, gfp & ~__GFP_ZERO, &tier);
+	kmag_latency_end(cache, tier, start);
 	obj = prepare(cache, obj, gfp);
 	trace_kmag_alloc(cache, obj, call_site ?: _RET_IP_, gfp, NUMA_NO_NODE);
 	return obj;
@@ -135,6 +143,8 @@ static bool node_is_any(int node, gfp_t gfp)
 
 void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 {
+	enum kmag_stat tier;
+	u64 start;
 	void *obj;
 
 	if (node != NUMA_NO_NODE && (node < 0 || node >= nr_node_ids))
@@ -145,7 +155,9 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 		goto fail;
 	if (refused(cache, gfp))
 		return NULL;
-	obj = alloc_from_node(cache, gfp | __GFP_NOWARN, node);
+	start = kmag_latency_start(cache);
+	obj = alloc_from_node(cache, gfp | __GFP_NOWARN, node, &tier);
+	kmag_latency_end(cache, tier, start);
 	if (!obj && !(gfp & __GFP_THISNODE))
 		return kmag_alloc_at(cache, gfp, _RET_IP_);
 	obj = prepare(cache, obj, gfp);
@@ -161,6 +173,8 @@ EXPORT_SYMBOL_GPL(kmag_cache_alloc_node);
 notrace void kmag_free_odd(struct kmag_cache *cache, void *obj,
 			   unsigned long call_site)
 {
+	u64 start = kmag_latency_start(cache);
+	enum kmag_stat tier = KMAG_FREE_MAG;
 	struct kmag_slab *slab;
 	bool far = false;
 
@@ -182,9 +196,10 @@ notrace void kmag_free_odd(struct kmag_cache *cache, void *obj,
 		return;
 	/* An object of another node goes home, or this node would fill up. */
 	if (unlikely(far) && !in_nmi())
-		kmag_free_to_slab(cache, obj);
+		tier = kmag_free_to_slab(cache, obj);
 	else if (unlikely(!kmag_pcp_push(kmag_pcp(cache), obj)))
-		kmag_free_object(cache, obj);
+		tier = kmag_free_object(cache, obj);
+	kmag_latency_end(cache, tier, start);
 }
 EXPORT_SYMBOL_GPL(kmag_free_odd);
 

@@ -16,6 +16,7 @@
 #include "cache.h"
 #include "debugfs.h"
 #include "depot.h"
+#include "latency.h"
 #include "magazine.h"
 #include "reclaim.h"
 #include "registry.h"
@@ -117,6 +118,7 @@ err_node:
 
 static void cache_release(struct kmag_cache *cache)
 {
+	kmag_latency_free(cache);
 	kmag_cpus_free(cache);
 	nodes_free(cache);
 	kfree(cache);
@@ -231,6 +233,7 @@ void kmag_cache_destroy(struct kmag_cache *cache)
 	if (!cache)
 		return;
 	kmag_debugfs_del(cache);
+	kmag_latency_set(cache, false);
 	/* First: what the shrinker has in its hands would count as live. */
 	kmag_registry_del(cache);
 	kmag_drain(cache);

@@ -13,6 +13,7 @@
 
 #include "account.h"
 #include "debugfs.h"
+#include "latency.h"
 #include "reclaim.h"
 #include "slab.h"
 #include "table.h"
@@ -390,6 +391,54 @@ static const struct file_operations validate_fops = {
 	.release = single_release,
 };
 
+static void print_latency(struct seq_file *m, struct kmag_snap_cache *snap)
+{
+	struct kmag_snap_latency *latency = kmag_snapshot_latencies(snap);
+	unsigned int i, b;
+
+	head(m, "latency", "tier count mean_ns max_ns below_2^0_ns below_2^1_ns and so on");
+	for (i = 0; i < snap->nr_latencies; i++, latency++) {
+		seq_printf(m, "%s %llu %llu %llu", stat_names[i], latency->count,
+			   latency->count ? div64_u64(latency->sum_ns, latency->count) : 0,
+			   latency->max_ns);
+		for (b = 0; b < KMAG_SNAP_BUCKETS; b++)
+			seq_printf(m, " %llu", latency->buckets[b]);
+		seq_putc(m, '\n');
+	}
+}
+
+static int latency_show(struct seq_file *m, void *unused)
+{
+	return show_snapshot(m, print_latency);
+}
+
+static int latency_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, latency_show, inode->i_private);
+}
+
+static ssize_t latency_write(struct file *file, const char __user *buf,
+			     size_t len, loff_t *pos)
+{
+	struct seq_file *m = file->private_data;
+	bool on;
+	int ret;
+
+	ret = kstrtobool_from_user(buf, len, &on);
+	if (!ret)
+		ret = kmag_latency_set(m->private, on);
+	return ret ?: len;
+}
+
+static const struct file_operations latency_fops = {
+	.owner = THIS_MODULE,
+	.open = latency_open,
+	.read = seq_read,
+	.write = latency_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static const struct {
 	const char *name;
 	umode_t mode;
@@ -403,6 +452,7 @@ static const struct {
 	{ "slab_map", 0444, &slab_map_fops },
 	{ "shrink", 0200, &shrink_fops },
 	{ "validate", 0644, &validate_fops },
+	{ "latency", 0644, &latency_fops },
 };
 
 void kmag_debugfs_add(struct kmag_cache *cache)

@@ -12,7 +12,8 @@
  *	table     from a page back to its slab           table.c
  *
  * registry.c lists the caches. account.c and validate.c look at all layers for
- * whoever prints (debugfs.c, the device); debug.c and trace.h are called by all.
+ * whoever prints (debugfs.c, the device); debug.c, trace.h and latency.c are
+ * called by all.
  *
  * Lock order, outer first
  *	kmag_caches_lock	mutex	the registry
@@ -48,6 +49,7 @@
 #include "compat.h"
 
 struct dentry;
+struct kmag_latency;
 
 /* Fullness classes: empty, eighths of partial slabs, full. */
 #define KMAG_EMPTY	0
@@ -203,6 +205,8 @@ struct kmag_node {
  * @validated: errors that the last validation found; -EAGAIN before the first
  * @reported: kinds of wrong gfp flags that were already reported
  * @bad_limit: of reports of bad frees
+ * @latency_on: operations take their time
+ * @latency: histograms, from the first time they were switched on
  * @node: by node id; NULL for a node that is not possible
  */
 struct kmag_cache {
@@ -230,6 +234,8 @@ struct kmag_cache {
 	int validated;
 	unsigned long reported;
 	struct ratelimit_state bad_limit;
+	bool latency_on;
+	struct kmag_latency __percpu *latency;
 	struct kmag_node *node[];
 };
 

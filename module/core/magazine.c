@@ -215,10 +215,13 @@ static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
 	return KMAG_ALLOC_SLAB;
 }
 
-/* Allocate from this CPU's magazines, by way of depot and slabs. */
-static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged)
+/*
+ * Allocate from this CPU's magazines, by way of depot and slabs. They are in
+ * use if this is the middle of an operation of this CPU: then past them.
+ */
+static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged,
+		       enum kmag_stat *tier)
 {
-	enum kmag_stat tier = KMAG_ALLOC_MAG;
 	struct kmag_pcp *pcp;
 	struct kmag_cpu *cpu;
 	unsigned long flags;
@@ -227,26 +230,26 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged)
 
 	cpu = cpu_claim(cache, &flags);
 	if (!cpu) {
-		/* In the middle of an operation of this CPU: past it. */
+		*tier = paged ? KMAG_ALLOC_PAGE : KMAG_ALLOC_SLAB;
 		if (kmag_slab_take(cache, this_node(cache), &obj, 1))
-			kmag_count(cache, paged ? KMAG_ALLOC_PAGE :
-						  KMAG_ALLOC_SLAB);
+			kmag_count(cache, *tier);
 		return obj;
 	}
 	cpu_lock(cache, cpu, &left);
 	pcp = &cpu->fast;
+	*tier = KMAG_ALLOC_MAG;
 	if (!pcp->rounds && pcp->prev_rounds)
 		swap_locked(cpu);
 	if (!pcp->rounds)
-		tier = cpu_refill(cache, cpu, first);
-	if (tier == KMAG_ALLOC_SLAB && paged)
-		tier = KMAG_ALLOC_PAGE;
+		*tier = cpu_refill(cache, cpu, first);
+	if (*tier == KMAG_ALLOC_SLAB && paged)
+		*tier = KMAG_ALLOC_PAGE;
 	if (pcp->rounds) {
 		obj = pcp->objs[--pcp->rounds];
-		if (tier == KMAG_ALLOC_MAG)
+		if (*tier == KMAG_ALLOC_MAG)
 			pcp->allocs++;
 		else
-			cpu->stats[tier]++;
+			cpu->stats[*tier]++;
 	}
 	cpu_unlock(cpu, flags);
 	kmag_slab_settle(cache, &left);
@@ -268,7 +271,8 @@ static void *alloc_anywhere(struct kmag_cache *cache)
 	return NULL;
 }
 
-void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
+void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
+			enum kmag_stat *tier)
 {
 	/* To fill a magazine: only what is to be had for the asking. */
 	gfp_t cheap = (gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL |
@@ -279,15 +283,18 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
 	if (unlikely(in_nmi()))
 		goto fail;
 	WARN_ON_ONCE(!rcu_is_watching());
+	*tier = KMAG_ALLOC_MAG;
 	if (swap_unlocked(cache, true) && kmag_pcp_pop(kmag_pcp(cache), &obj))
 		return obj;
 	for (;;) {
 		int nid = kmag_this_node();
 
-		obj = cpu_alloc(cache, !tried, paged);
+		obj = cpu_alloc(cache, !tried, paged, tier);
 		/* Pages may have come from another node than this one. */
-		if (!obj && tried)
+		if (!obj && tried) {
+			*tier = KMAG_ALLOC_SLAB;
 			obj = alloc_anywhere(cache);
+		}
 		if (obj)
 			return obj;
 		kmag_depot_stock(cache, nid);
@@ -309,6 +316,7 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp)
 	}
 
 fail:
+	*tier = KMAG_ALLOC_FAIL;
 	kmag_count(cache, KMAG_ALLOC_FAIL);
 	return NULL;
 }
@@ -343,8 +351,8 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 	return KMAG_FREE_SLAB;
 }
 
-/* Free into this CPU's magazines; false if they are in use. */
-static bool cpu_free(struct kmag_cache *cache, void *obj)
+/* Free into this CPU's magazines; past them if they are in use. */
+static enum kmag_stat cpu_free(struct kmag_cache *cache, void *obj)
 {
 	enum kmag_stat tier = KMAG_FREE_MAG;
 	struct kmag_pcp *pcp;
@@ -354,7 +362,7 @@ static bool cpu_free(struct kmag_cache *cache, void *obj)
 
 	cpu = cpu_claim(cache, &flags);
 	if (!cpu)
-		return false;
+		return kmag_free_to_slab(cache, obj);
 	cpu_lock(cache, cpu, &left);
 	pcp = &cpu->fast;
 	if (pcp->rounds >= pcp->hi)
@@ -368,28 +376,29 @@ static bool cpu_free(struct kmag_cache *cache, void *obj)
 		cpu->stats[tier]++;
 	cpu_unlock(cpu, flags);
 	kmag_slab_settle(cache, &left);
-	return true;
+	return tier;
 }
 
-void kmag_free_to_slab(struct kmag_cache *cache, void *obj)
+enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
 {
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	enum kmag_stat tier;
 
 	kmag_slab_give(cache, &obj, 1, &left);
-	kmag_count(cache, kmag_slab_settle(cache, &left) ? KMAG_FREE_PAGE :
-						       KMAG_FREE_SLAB);
+	tier = kmag_slab_settle(cache, &left) ? KMAG_FREE_PAGE : KMAG_FREE_SLAB;
+	kmag_count(cache, tier);
+	return tier;
 }
 
-void kmag_free_object(struct kmag_cache *cache, void *obj)
+enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
 {
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
-		return;
+		return KMAG_FREE_MAG;	/* most likely, later */
 	}
 	WARN_ON_ONCE(!rcu_is_watching());
 	if (swap_unlocked(cache, false) &&
 	    kmag_pcp_push(kmag_pcp(cache), obj))
-		return;
-	if (!cpu_free(cache, obj))
-		kmag_free_to_slab(cache, obj);
+		return KMAG_FREE_MAG;
+	return cpu_free(cache, obj);
 }

@@ -87,17 +87,21 @@ static __always_inline bool kmag_swap_claimed(struct kmag_cache *cache,
  * kmag_alloc_object - allocate by the slow paths
  * @cache: the cache
  * @gfp: no %KMAG_GFP_ODD
+ * @tier: where it came from is told here
  *
  * Return: an object that debug.c has not seen yet, or NULL.
  */
-void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp);
+void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
+			enum kmag_stat *tier);
 
 /**
  * kmag_free_object - free by the slow paths
  * @cache: the cache
  * @obj: an object that debug.c has seen
+ *
+ * Return: where it went.
  */
-void kmag_free_object(struct kmag_cache *cache, void *obj);
+enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj);
 
 /**
  * kmag_free_to_slab - free past the magazines
@@ -105,8 +109,9 @@ void kmag_free_object(struct kmag_cache *cache, void *obj);
  * @obj: as for kmag_free_object()
  *
  * Context: Any but NMI; no raw lock held.
+ * Return: where it went.
  */
-void kmag_free_to_slab(struct kmag_cache *cache, void *obj);
+enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj);
 
 static inline struct kmag_magazine *kmag_magazine_of(void **objs)
 {
