@@ -388,6 +388,29 @@ static void leak_is_no_crash(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmag_test_module_held(test), held);
 }
 
+/* A leak in many slabs is told of some of them, and how many more. */
+static void leak_report_is_short(struct kunit *test)
+{
+	struct kmag_cache *cache;
+	const unsigned int nr = 12;
+	void *objs[12];
+	int i;
+
+	cache = kmag_cache_create("kunit_leak", KMAG_MAX_SIZE, 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_EQ(test, cache->slab_slots, 1);
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_cache_destroy(cache);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "with 12 objects in use"),
+			1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, ":   slab "), 8);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "1 of 1 in use"), 8);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "and 4 more slabs"), 1);
+	for (i = 0; i < nr; i++)
+		kmag_cache_free(cache, objs[i]);
+	kmag_cache_destroy(cache);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(refuses_bad_arguments),
 	KUNIT_CASE_PARAM(size_and_alignment, sizes_gen_params),
@@ -398,6 +421,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(create_survives_each_failure),
 	KUNIT_CASE(holds_the_module),
 	KUNIT_CASE(leak_is_no_crash),
+	KUNIT_CASE(leak_report_is_short),
 	{}
 };
 

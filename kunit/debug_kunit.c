@@ -78,20 +78,27 @@ static void fixture_end(struct fixture *f, unsigned int live)
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f->cache, KMAG_FREE_BAD), f->bad);
 }
 
+/* Past the magazines, so that it is looked at now. */
+static void free_to_slab(struct kmag_cache *cache, void *obj)
+{
+	struct kmag_cpu *cpu;
+
+	preempt_disable();
+	cpu = kmag_test_cpu(cache);
+	cpu->fast.busy = 1;
+	kmag_cache_free(cache, obj);
+	cpu->fast.busy = 0;
+	preempt_enable();
+}
+
 /* Each pointer once through a magazine, once past the magazines. */
 static void free_wrong(struct fixture *f, void *obj)
 {
-	struct kmag_cpu *cpu = kmag_test_cpu(f->cache);
-
 	kmag_cache_free(f->cache, obj);
 	f->bad++;
 	fixture_check(f, LIVE);
 
-	preempt_disable();
-	cpu->fast.busy = 1;	/* so that the free goes to the slab */
-	kmag_cache_free(f->cache, obj);
-	cpu->fast.busy = 0;
-	preempt_enable();
+	free_to_slab(f->cache, obj);
 	f->bad++;
 	KUNIT_EXPECT_EQ(f->test, kmag_test_stat(f->cache, KMAG_FREE_BAD),
 			f->bad);
@@ -284,7 +291,6 @@ static void reports_name_the_misuse(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, SIZE, 0, 0, NULL);
 	struct kmag_cache *other = kmag_test_cache(test, SIZE, 0, 0, NULL);
-	struct kmag_cpu *cpu = kmag_test_cpu(cache);
 	void *obj, *twice, *foreign;
 	u64 on_stack[20] = {};
 	int i;
@@ -292,20 +298,16 @@ static void reports_name_the_misuse(struct kunit *test)
 	kmag_test_alloc(test, cache, &obj, 1);
 	kmag_test_alloc(test, cache, &twice, 1);
 	kmag_test_alloc(test, other, &foreign, 1);
-	preempt_disable();
-	cpu->fast.busy = 1;	/* so that frees go to the slab, one by one */
-	kmag_cache_free(cache, on_stack);
-	kmag_cache_free(cache, foreign);
-	kmag_cache_free(cache, obj + 8);
-	kmag_cache_free(cache, twice);
-	kmag_cache_free(cache, twice);
-	cpu->fast.busy = 0;
-	preempt_enable();
+	free_to_slab(cache, on_stack);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "none of kmag's slabs"),
 			1);
+	free_to_slab(cache, foreign);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "to another cache"), 1);
+	free_to_slab(cache, obj + 8);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "where an object starts"),
 			1);
+	free_to_slab(cache, twice);
+	free_to_slab(cache, twice);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "was freed before"), 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "bad free"), 4);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(other, "bad free"), 0);

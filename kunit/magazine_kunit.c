@@ -268,6 +268,7 @@ static void serves_from_each_tier(struct kunit *test)
 	/* The next one exchanges a full magazine for an empty one. */
 	kmag_cache_free(cache, objs[2 * m]);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_DEPOT), 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_SWAP), 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_node(cache)->depot.nr_full, 1);
 	KUNIT_EXPECT_EQ(test, pcp->rounds, 1);
 	KUNIT_EXPECT_EQ(test, pcp->prev_rounds, m);

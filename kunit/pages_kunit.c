@@ -9,6 +9,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -122,6 +123,16 @@ static struct mem_cgroup *group(struct kunit *test)
 	return mem_cgroup_from_css(css);
 }
 
+static struct mem_cgroup *charged(const void *obj)
+{
+	struct mem_cgroup *memcg;
+
+	rcu_read_lock();
+	memcg = folio_memcg(virt_to_folio(obj));
+	rcu_read_unlock();
+	return memcg;
+}
+
 /* Slab pages go to the account of the task that caused them, if at all. */
 static void charged_to_who_caused_them(struct kunit *test)
 {
@@ -142,10 +153,9 @@ static void charged_to_who_caused_them(struct kunit *test)
 		for (j = 0; j < nr; j++)
 			objs[j] = kmag_cache_alloc(cache, GFP_KERNEL_ACCOUNT);
 		set_active_memcg(old);
-		KUNIT_EXPECT_NULL(test, folio_memcg(virt_to_folio(before)));
+		KUNIT_EXPECT_NULL(test, charged(before));
 		KUNIT_ASSERT_NOT_NULL(test, objs[nr - 1]);
-		KUNIT_EXPECT_PTR_EQ(test,
-				    folio_memcg(virt_to_folio(objs[nr - 1])),
+		KUNIT_EXPECT_PTR_EQ(test, charged(objs[nr - 1]),
 				    flags[i] ? memcg : NULL);
 		kmag_test_free(cache, objs, nr);
 		kmag_cache_free(cache, before);
@@ -265,6 +275,58 @@ static void pages_from_elsewhere(struct kunit *test)
 	kmag_test_exact(test, cache, 0);
 }
 
+/* Objects of two nodes in one run: each goes to its own. */
+static void runs_of_two_nodes(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 300, 0, 0, NULL);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	void *objs[20];
+	int nid, i;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two nodes");
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		nid = i / 3 % 2 ? first_online_node :
+				  next_online_node(first_online_node);
+		kmag_slab_grow(cache, GFP_KERNEL | __GFP_THISNODE, nid, 1);
+		KUNIT_ASSERT_EQ(test, kmag_slab_take(cache, cache->node[nid],
+						     &objs[i], 1), 1);
+	}
+	kmag_slab_give(cache, objs, ARRAY_SIZE(objs), &left);
+	kmag_slab_settle(cache, &left);
+	for_each_online_node(nid) {
+		struct kmag_node *node = cache->node[nid];
+
+		KUNIT_EXPECT_EQ(test, node->free, node->slots);
+		KUNIT_EXPECT_EQ(test, node->empty_free, node->slots);
+		KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], node->nr_slabs);
+	}
+}
+
+/* A node that has nothing: another will do, unless it must be this one. */
+static void this_node_or_none(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 300, 0, 0, NULL);
+	int far = next_online_node(kmag_this_node());
+	void *near, *obj;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two nodes");
+	if (far == MAX_NUMNODES)
+		far = first_online_node;
+	kmag_test_alloc(test, cache, &near, 1);
+	pages->fail_every = 1;
+	KUNIT_EXPECT_NULL(test, kmag_cache_alloc_node(cache, GFP_KERNEL |
+						      __GFP_THISNODE, far));
+	obj = kmag_cache_alloc_node(cache, GFP_KERNEL, far);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, page_to_nid(virt_to_page(obj)), kmag_this_node());
+	kmag_test_exact(test, cache, 2);
+	kmag_cache_free(cache, obj);
+	kmag_cache_free(cache, near);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(pages_as_flags_say),
 	KUNIT_CASE(reclaimable_pages_show),
@@ -273,6 +335,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(magazines_are_filled_cheaply),
 	KUNIT_CASE(nofail_has_its_limits),
 	KUNIT_CASE(pages_from_elsewhere),
+	KUNIT_CASE(runs_of_two_nodes),
+	KUNIT_CASE(this_node_or_none),
 	{}
 };
 

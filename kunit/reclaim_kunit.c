@@ -204,6 +204,13 @@ static void scans_are_bounded_and_go_round(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, depots[i]->nr_full, had[i] - nr);
 	}
 	/* In one scan, if it may: all of both, and what magazines are idle. */
+	for (i = 0; i < 2 * KMAG_DEPOT_EMPTIES; i++) {
+		struct kmag_magazine *mag;
+
+		mag = kmag_magazine_alloc(62, GFP_KERNEL, kmag_this_node());
+		KUNIT_ASSERT_NOT_NULL(test, mag);
+		kmag_depot_push_empty(depots[i % 2], mag);
+	}
 	KUNIT_ASSERT_EQ(test, scan_once(1000000), 0);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, depots[i]->nr_full, 0);

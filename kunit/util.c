@@ -260,10 +260,8 @@ ssize_t kmag_test_write_file(const char *name, const char *text)
 bool kmag_test_fail_sleepers(void)
 {
 	return kmag_test_fail_nth(0) &&
-	       kmag_test_write_file("/sys/kernel/debug/failslab/ignore-gfp-wait",
-				    "N") == 1 &&
-	       kmag_test_write_file("/sys/kernel/debug/failslab/verbose",
-				    "0") == 1;
+	       !kmag_test_shell("echo N >/sys/kernel/debug/failslab/ignore-gfp-wait") &&
+	       !kmag_test_shell("echo 0 >/sys/kernel/debug/failslab/verbose");
 }
 
 int kmag_test_module_held(struct kunit *test)
