@@ -6,10 +6,13 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/export.h>
+#include <linux/init.h>
 #include <linux/instruction_pointer.h>
+#include <linux/nodemask.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 
+#include "alloc.h"
 #include "debug.h"
 #include "latency.h"
 #include "magazine.h"
@@ -20,6 +23,16 @@ struct static_key_false kmag_alloc_is_odd = STATIC_KEY_FALSE_INIT;
 EXPORT_SYMBOL_GPL(kmag_alloc_is_odd);
 struct static_key_false kmag_free_is_odd = STATIC_KEY_FALSE_INIT;
 EXPORT_SYMBOL_GPL(kmag_free_is_odd);
+
+/* Are there several nodes with memory? Frees look where objects belong. */
+static bool many_nodes __ro_after_init;
+
+void __init kmag_alloc_init(void)
+{
+	many_nodes = num_node_state(N_MEMORY) > 1;
+	if (many_nodes || want_init_on_free())
+		static_branch_inc(&kmag_free_is_odd);
+}
 
 /*
  * Our caller, for the tracepoints. Where the compiler jumps to the odd path the
@@ -170,18 +183,12 @@ fail:
 }
 EXPORT_SYMBOL_GPL(kmag_cache_alloc_node);
 
-notrace void kmag_free_odd(struct kmag_cache *cache, void *obj,
-			   unsigned long call_site)
+/* Look at an object's slab: is it of another node? Zeroes the object, too. */
+static bool inspect(struct kmag_cache *cache, void *obj)
 {
-	u64 start = kmag_latency_start(cache);
-	enum kmag_stat tier = KMAG_FREE_MAG;
 	struct kmag_slab *slab;
 	bool far = false;
 
-	if (!obj)
-		return;
-	/* Before another owner may be told of the same address. */
-	trace_kmag_free(cache, obj, call_site ?: _RET_IP_);
 	rcu_read_lock();
 	slab = kmag_slab_of(obj);
 	/* A wrong pointer goes on, to be reported where all of them are. */
@@ -191,7 +198,22 @@ notrace void kmag_free_odd(struct kmag_cache *cache, void *obj,
 			memset(obj, 0, cache->fast.size);
 	}
 	rcu_read_unlock();
+	return far;
+}
 
+notrace void kmag_free_odd(struct kmag_cache *cache, void *obj,
+			   unsigned long call_site)
+{
+	u64 start = kmag_latency_start(cache);
+	enum kmag_stat tier = KMAG_FREE_MAG;
+	bool far = false;
+
+	if (!obj)
+		return;
+	/* Before another owner may be told of the same address. */
+	trace_kmag_free(cache, obj, call_site ?: _RET_IP_);
+	if (many_nodes || want_init_on_free())
+		far = inspect(cache, obj);
 	if (!kmag_debug_free(cache, obj))
 		return;
 	/* An object of another node goes home, or this node would fill up. */

@@ -6,9 +6,9 @@
 
 #include <linux/init.h>
 #include <linux/module.h>
-#include <linux/nodemask.h>
 #include <linux/rcupdate.h>
 
+#include "alloc.h"
 #include "cache.h"
 #include "debugfs.h"
 #include "park.h"
@@ -29,9 +29,7 @@ static int __init kmag_init(void)
 	if (ret)
 		goto err_reclaim;
 	kmag_debugfs_init();
-
-	if (num_node_state(N_MEMORY) > 1 || want_init_on_free())
-		static_branch_inc(&kmag_free_is_odd);
+	kmag_alloc_init();
 	return 0;
 
 err_reclaim:
