@@ -60,9 +60,10 @@ static void check_layout(struct kunit *test, struct kmag_cache *c)
 	for (slot = 0; slot < c->slab_slots; slot++) {
 		unsigned int at = slot * c->stride;
 
-		KUNIT_ASSERT_EQ(test, reciprocal_divide(at, c->recip), slot);
-		KUNIT_ASSERT_EQ(test, reciprocal_divide(at + c->stride - 1,
-							c->recip), slot);
+		KUNIT_ASSERT_EQ(test, kmag_slot_at(c, at), slot);
+		KUNIT_ASSERT_GE(test, kmag_slot_at(c, at + 1), c->slab_slots);
+		KUNIT_ASSERT_GE(test, kmag_slot_at(c, at + c->stride - 1),
+				c->slab_slots);
 	}
 }
 

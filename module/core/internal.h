@@ -39,7 +39,6 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/ratelimit.h>
-#include <linux/reciprocal_div.h>
 #include <linux/spinlock.h>
 
 #include <kmag/kmag.h>
@@ -184,7 +183,8 @@ struct kmag_node {
  * @fast: what kmag_inline.h knows
  * @cpu: per-CPU state; @fast.pcp points at its first member
  * @stride: from one object to the next, bytes
- * @recip: of @stride, to find an object's slot
+ * @inverse: of the odd part of @stride, modulo 2^32, to find an object's slot
+ * @shift: bits of the even part
  * @align: of an object, bytes
  * @flags: KMAG_HWCACHE_ALIGN and the others
  * @ctor: or NULL; called once a slot, when its slab is made
@@ -213,7 +213,8 @@ struct kmag_cache {
 	struct kmag_cache_fast fast;
 	struct kmag_cpu __percpu *cpu;
 	unsigned int stride;
-	struct reciprocal_value recip;
+	u32 inverse;
+	unsigned int shift;
 	unsigned int align;
 	unsigned int flags;
 	void (*ctor)(void *obj);

@@ -60,6 +60,17 @@ static unsigned int choose_order(const struct kmag_cache *cache)
 	return best;
 }
 
+/* Of an odd number, modulo 2^32; each step doubles the bits that are right. */
+static u32 inverse_of(u32 odd)
+{
+	u32 inverse = odd;	/* right in three bits */
+	int bits;
+
+	for (bits = 3; bits < 32; bits *= 2)
+		inverse *= 2 - odd * inverse;
+	return inverse;
+}
+
 void kmag_slab_layout(struct kmag_cache *cache)
 {
 	unsigned int align = max_t(unsigned int, cache->align, sizeof(void *));
@@ -75,7 +86,8 @@ void kmag_slab_layout(struct kmag_cache *cache)
 	}
 	cache->align = align;
 	cache->stride = ALIGN(size + kmag_redzone(), align);
-	cache->recip = reciprocal_value(cache->stride);
+	cache->shift = __ffs(cache->stride);
+	cache->inverse = inverse_of(cache->stride >> cache->shift);
 
 	cache->min_order = get_order(cache->stride);
 	cache->order = choose_order(cache);
@@ -273,24 +285,21 @@ EXPORT_SYMBOL_IF_KUNIT(kmag_slab_grow);
 static unsigned int slab_take(struct kmag_slab *slab, void **objs,
 			      unsigned int nr)
 {
-	unsigned int stride = slab->cache->stride;
-	unsigned int words = BITS_TO_LONGS(slab->slots);
 	unsigned int want = min_t(unsigned int, nr, slab->slots - slab->inuse);
-	unsigned int w, left = want;
+	unsigned long stride = slab->cache->stride;
+	void **next = objs + want;
+	void *base = slab->base;
+	unsigned int w;
 
-	for (w = 0; left && w < words; w++) {
-		unsigned long room = ~slab->away[w];
+	for (w = 0; next > objs; w++, base += BITS_PER_LONG * stride) {
+		unsigned long room = ~slab->away[w], rest = room;
 
-		if (w == words - 1)
-			room &= BITMAP_LAST_WORD_MASK(slab->slots);
-		while (room && left) {
-			unsigned int bit = __ffs(room);
-
-			room &= room - 1;
-			slab->away[w] |= BIT(bit);
-			objs[--left] = slab->base +
-				       (w * BITS_PER_LONG + bit) * stride;
+		/* There are want free slots, so it ends before the last word does. */
+		while (rest && next > objs) {
+			*--next = base + __ffs(rest) * stride;
+			rest &= rest - 1;
 		}
+		slab->away[w] |= room & ~rest;
 	}
 	slab->inuse += want;
 	return want;
@@ -341,17 +350,6 @@ struct kmag_slab *kmag_slab_of(const void *addr)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_of);
 
-int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
-{
-	u32 offset = obj - slab->base;
-	u32 slot = reciprocal_divide(offset, slab->cache->recip);
-
-	if (slot >= slab->slots || slot * slab->cache->stride != offset)
-		return -1;
-	return slot;
-}
-EXPORT_SYMBOL_IF_KUNIT(kmag_slab_slot);
-
 /* Count a bad free, to be reported outside of the locks. */
 static void bad_free(struct kmag_cache *cache, enum kmag_bad what,
 		     const void *obj, struct kmag_leftovers *left)
@@ -378,10 +376,13 @@ static unsigned int slab_give(struct kmag_node *node, struct kmag_slab *slab,
 	unsigned int i, given = 0;
 
 	lockdep_assert_held(&node->lock);
-	for (i = 0; i < nr && (size_t)(objs[i] - slab->base) < bytes; i++) {
-		int slot = kmag_slab_slot(slab, objs[i]);
+	for (i = 0; i < nr; i++) {
+		size_t offset = objs[i] - slab->base;
+		u32 slot = kmag_slot_at(cache, offset);
 
-		if (unlikely(slot < 0))
+		if (offset >= bytes)
+			break;
+		if (unlikely(slot >= slab->slots))
 			bad_free(cache, KMAG_BAD_INTERIOR, objs[i], left);
 		else if (unlikely(!__test_and_clear_bit(slot, slab->away)))
 			bad_free(cache, KMAG_BAD_DOUBLE, objs[i], left);

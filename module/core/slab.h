@@ -20,6 +20,8 @@
 #ifndef _KMAG_SLAB_H
 #define _KMAG_SLAB_H
 
+#include <linux/bitops.h>
+
 #include "debug.h"
 #include "internal.h"
 
@@ -166,13 +168,32 @@ unsigned long kmag_slab_settle(struct kmag_cache *cache,
 struct kmag_slab *kmag_slab_of(const void *addr);
 
 /**
+ * kmag_slot_at - divide by the stride, if that leaves no rest
+ * @cache: the cache
+ * @offset: from the start of a slab, bytes
+ *
+ * By the inverse of the divisor: see Warren, Hacker's Delight (2012), 10-17.
+ *
+ * Return: the slot; what is beyond the slots of any slab, if none starts there.
+ */
+static inline u32 kmag_slot_at(const struct kmag_cache *cache, u32 offset)
+{
+	return ror32(offset * cache->inverse, cache->shift);
+}
+
+/**
  * kmag_slab_slot - an object's place in its slab
  * @slab: from kmag_slab_of()
  * @obj: an address in it
  *
  * Return: the slot, or -1 if no object starts there.
  */
-int kmag_slab_slot(const struct kmag_slab *slab, const void *obj);
+static inline int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
+{
+	u32 slot = kmag_slot_at(slab->cache, obj - slab->base);
+
+	return slot < slab->slots ? slot : -1;
+}
 
 /**
  * kmag_slab_next - walk a cache's slabs
