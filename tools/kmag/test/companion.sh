@@ -4,49 +4,9 @@
 # companion.sh - the companion in a guest, on good input and bad: what it
 # prints, its exit status, and that nothing is left behind. Prints TAP.
 
-tests=0
-failures=0
-plan=57
-echo 'TAP version 13'
-echo "1..$plan"
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $tests $2"
-	else
-		failures=$((failures + 1))
-		echo "not ok $tests $2"
-		sed 's/^/# /' out err
-	fi
-}
-
-# expect STATUS PATTERN NAME COMMAND...: ends so, and says so. stderr is one
-# sentence, or nothing, apart from live progress and argp's hint.
-expect()
-{
-	status=$1 pattern=$2 name=$3
-	shift 3
-	"$@" >out 2>err
-	got=$?
-	good=0
-	[ "$got" = "$status" ] || { echo "# status $got, not $status"; good=1; }
-	cat out err | grep -q "$pattern" || { echo "# does not say: $pattern"; good=1; }
-	if [ "$status" != 0 ]; then
-		said=$(grep -c '^kmag' err)
-		case $said in
-		1|2) ;;
-		*) echo "# $said sentences"; good=1 ;;
-		esac
-	fi
-	result $good "$name"
-}
-
-field()
-{
-	sed -n "s/^ *\"$2\": \([-0-9.]*\),*$/\1/p" "$1" | head -n 1
-}
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
+plan 57
 
 # Nothing of a recording may stay in tracefs.
 clean()
@@ -163,4 +123,4 @@ for command in stat frag 'replay t'; do
 	expect 3 'there is no /dev/kmag' "$command without the device" kmag $command
 done
 
-[ "$tests" = "$plan" ] && [ "$failures" = 0 ]
+finished

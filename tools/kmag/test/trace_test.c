@@ -13,22 +13,13 @@
 #include "../trace.h"
 #include "../trace_code.h"
 #include "../util.h"
+#include "tap.h"
 
-#define PLAN		18
 #define CPUS		3
 #define NR_RECS		20000
 
 static char *path;
-static unsigned int tests, failures;
 static struct trace_rec written[NR_RECS];
-
-static void result(bool good, const char *name, const char *why)
-{
-	tests++;
-	failures += !good;
-	printf("%sok %u %s%s%s\n", good ? "" : "not ", tests, name,
-	       why ? " # " : "", why ? why : "");
-}
 
 static uint64_t random_step(void)
 {
@@ -319,7 +310,7 @@ int main(void)
 	if (fd < 0)
 		return 1;
 	close(fd);
-	printf("TAP version 13\n1..%u\n", PLAN);
+	plan(18);
 	test_round_trip(NR_RECS, "round trip");
 	test_round_trip(1, "one record");
 	test_round_trip(0, "no record");
@@ -353,5 +344,5 @@ int main(void)
 	}
 	test_no_file();
 	test_write_errors();
-	return failures || tests != PLAN ? 1 : 0;
+	return finished();
 }

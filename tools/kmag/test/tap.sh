@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# tap.sh - for scripts that test the companion: to be sourced. Works in the
+# current folder, whose files out and err are the last command's.
+
+# plan NUMBER: of the tests that will come
+plan()
+{
+	planned=$1
+	tests=0
+	failures=0
+	echo 'TAP version 13'
+	echo "1..$planned"
+}
+
+result()
+{
+	tests=$((tests + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tests $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $tests $2"
+		sed 's/^/# /' out err
+	fi
+}
+
+# expect STATUS PATTERN NAME COMMAND...: ends so, and says so. stderr is one
+# sentence, or nothing, apart from live progress and argp's hint.
+expect()
+{
+	status=$1 pattern=$2 name=$3
+	shift 3
+	"$@" >out 2>err
+	got=$?
+	good=0
+	[ "$got" = "$status" ] || { echo "# status $got, not $status"; good=1; }
+	cat out err | grep -q "$pattern" || { echo "# does not say: $pattern"; good=1; }
+	if [ "$status" != 0 ]; then
+		said=$(grep -c '^kmag' err)
+		case $said in
+		1|2) ;;
+		*) echo "# $said sentences"; good=1 ;;
+		esac
+	fi
+	result $good "$name"
+}
+
+# field FILE KEY: the first number of that name in a file of JSON
+field()
+{
+	sed -n "s/^ *\"$2\": \([-0-9.]*\),*$/\1/p" "$1" | head -n 1
+}
+
+# The script's last command: were all tests run, and good?
+finished()
+{
+	[ "$tests" = "$planned" ] && [ "$failures" = 0 ]
+}
