@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmag frag: slabs by fullness; how many are held, how many are needed. */
+#include "snapfile.h"
 #include "util.h"
 #include "view.h"
 
@@ -69,18 +70,7 @@ static void print_total(const struct view *v)
 
 static json_t *json_cache(const struct snap_cache *s)
 {
-	json_t *classes = json_array();
-	struct row r = {};
-	unsigned int i;
-
-	add_cache(&r, &s->c);
-	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
-		json_array_append_new(classes, json_integer(r.by_class[i]));
-	return json_pack("{s:s, s:i, s:o, s:I, s:I, s:I, s:I}", "name", s->c.name, "id", s->c.id,
-			 "slabs_by_fullness", classes, "slabs_held", (json_int_t)r.held,
-			 "slabs_needed", (json_int_t)r.needed,
-			 "bytes_held", (json_int_t)r.bytes,
-			 "bytes_back", (json_int_t)r.back);
+	return snapfile_slabs(&s->c);
 }
 
 static bool has_slabs(const struct view *v, const struct kmag_snap_cache *c)
@@ -122,9 +112,8 @@ int cmd_frag(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CACHE...]",
-		"Show the slabs of each kmag cache by fullness: how many are held, how many needed.\v\n"
-		"A column counts slabs with less than that share of their objects away, with owners or\n"
-		"in magazines. NEEDED is for objects with their owners alone; BACK would come back.\n",
+		"Show the slabs of each kmag cache by fullness: how many are held, how many needed.\vA column counts slabs with less than that share of their objects away, with owners or in magazines.\n"
+		"NEEDED is for objects with their owners alone; BACK would come back.",
 		view_argp, NULL, NULL };
 	struct frag_view fv = { .view.ops = &frag_ops };
 

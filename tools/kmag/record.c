@@ -290,7 +290,8 @@ static int report(struct recorder *r, const struct options *o,
 		return KMAG_EXIT_FAILED;
 	if (too_many) {
 		say("%s of %s events were lost, over %u in a thousand: see --buffer",
-		    commas(totals->lost), commas(totals->records + totals->lost), LOST_PER_MILLE);
+		    commas(totals->lost), commas(totals->records + totals->lost),
+		    LOST_PER_MILLE);
 		return KMAG_EXIT_FAILED;
 	}
 	if (!totals->records) {
@@ -429,9 +430,9 @@ int cmd_record(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "-- COMMAND [ARG...]",
-		"Follow allocations and frees of the kernel's slab caches while COMMAND runs.\v\n"
-		"Needs root, tracefs and a kernel with BTF. Boot with slab_nomerge, so that each cache\n"
-		"has its own name. A recording that lost over 1 event in 1000 is written, and fails.\n",
+		"Follow allocations and frees of the kernel's slab caches while COMMAND runs.\vNeeds root, tracefs and a kernel with BTF.\n"
+		"Boot with slab_nomerge, so that each cache has its own name.\n"
+		"A recording that lost over 1 event in 1000 is written, and fails.",
 		result_argp, NULL, NULL };
 	struct options o = { .output = "kmag.trace", .buffer_kb = DEFAULT_BUFFER_KB };
 

@@ -528,8 +528,7 @@ int cmd_replay(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "FILE",
-		"Do the recording FILE again, in the kernel, on kmag and on its own slab allocator.\v\n"
-		"Fails when contents changed, an allocation failed, or the bytes do not add up.\n",
+		"Do the recording FILE again, in the kernel, on kmag and on its own slab allocator.\vFails when contents changed, an allocation failed, or the bytes do not add up.",
 		result_argp, NULL, NULL };
 	struct options o = { .backends = { true, true }, .samples = DEFAULT_SAMPLES };
 	struct replay r = {};

@@ -2,6 +2,7 @@
 /* How every command tells its result: text, --json, --report. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "result.h"
 #include "util.h"
@@ -50,6 +51,26 @@ int result_tell(const struct result_options *o, json_t *json)
 	return ret;
 }
 
+json_t *result_load(const char *path)
+{
+	json_error_t error;
+	json_t *json;
+	FILE *file;
+
+	file = fopen(path, "re");
+	if (!file) {
+		say("cannot open %s: %m", path);
+		return NULL;
+	}
+	json = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+	if (!json && ferror(file))
+		say("cannot read %s: %m", path);
+	else if (!json)
+		say("%s is no JSON: line %d: %s", path, error.line, error.text);
+	fclose(file);
+	return json;
+}
+
 long option_number(struct argp_state *state, const char *option, const char *arg,
 		   long min, long max)
 {
@@ -61,4 +82,26 @@ long option_number(struct argp_state *state, const char *option, const char *arg
 	if (end == arg || *end || errno || n < min || n > max)
 		argp_error(state, "--%s takes %ld to %ld, not '%s'", option, min, max, arg);
 	return n;
+}
+
+unsigned int option_word(struct argp_state *state, const char *option, const char *arg,
+			 const char * const *words, unsigned int nr)
+{
+	char *list = xprintf("%s", words[0]), *longer;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!strcmp(arg, words[i]))
+			break;
+	if (i < nr) {
+		free(list);
+		return i;
+	}
+	for (i = 1; i < nr; i++) {
+		longer = xprintf("%s%s%s", list, i + 1 < nr ? ", " : " or ", words[i]);
+		free(list);
+		list = longer;
+	}
+	argp_error(state, "--%s takes %s, not '%s'", option, list, arg);
+	exit(KMAG_EXIT_USAGE);
 }

@@ -27,8 +27,15 @@ extern const struct argp_child result_argp[];
  */
 int result_tell(const struct result_options *o, json_t *json);
 
+/* What some command told as JSON, or NULL after one sentence. */
+json_t *result_load(const char *path);
+
 /* The number in @arg, or ends the program as for any other wrong usage. */
 long option_number(struct argp_state *state, const char *option, const char *arg,
 		   long min, long max);
+
+/* Which of @words @arg is, or ends the program in the same way. */
+unsigned int option_word(struct argp_state *state, const char *option, const char *arg,
+			 const char * const *words, unsigned int nr);
 
 #endif /* KMAG_RESULT_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmag stat: what each kmag cache holds, and where its operations were served. */
+#include "snapfile.h"
 #include "util.h"
 #include "view.h"
 
@@ -80,54 +81,13 @@ static void print_total(const struct view *v)
 	printf("  (allocations + frees)\n");
 }
 
-static json_t *json_words(const struct kmag_snap_cache *c)
-{
-	struct {
-		const char *key;
-		json_int_t value;
-	} words[] = {
-		{ "id", c->id }, { "flags", c->flags }, { "object_size", c->object_size },
-		{ "stride", c->stride }, { "align", c->align }, { "order", c->order },
-		{ "slab_slots", c->slab_slots }, { "capacity", c->capacity },
-		{ "slots", c->slots }, { "live", c->live }, { "cpu_objs", c->cpu_objs },
-		{ "depot_objs", c->depot_objs }, { "slab_free", c->slab_free },
-		{ "empty_free", c->empty_free }, { "transit", c->transit },
-		{ "skew", c->skew }, { "slabs", c->slabs }, { "slabs_needed", c->slabs_needed },
-		{ "slab_bytes", c->slab_bytes }, { "tail_bytes", c->tail_bytes },
-		{ "mag_bytes", c->mag_bytes }, { "meta_bytes", c->meta_bytes },
-		{ "empty_bytes", c->empty_bytes }, { "needed_bytes", c->needed_bytes },
-	};
-	json_t *json = json_pack("{s:s}", "name", c->name);
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(words); i++)
-		json_object_set_new(json, words[i].key, json_integer(words[i].value));
-	return json;
-}
-
-static const char * const stat_names[KMAG_NR_STATS] = {
-	[KMAG_ALLOC_MAG] = "alloc_mag", [KMAG_ALLOC_DEPOT] = "alloc_depot",
-	[KMAG_ALLOC_SLAB] = "alloc_slab", [KMAG_ALLOC_PAGE] = "alloc_page",
-	[KMAG_ALLOC_FAIL] = "alloc_fail", [KMAG_FREE_MAG] = "free_mag",
-	[KMAG_FREE_DEPOT] = "free_depot", [KMAG_FREE_SLAB] = "free_slab",
-	[KMAG_FREE_PAGE] = "free_page", [KMAG_FREE_BAD] = "free_bad",
-	[KMAG_SWAP] = "swap", [KMAG_DEPOT_VISIT] = "depot_visit",
-	[KMAG_DEPOT_CONTENDED] = "depot_contended", [KMAG_DEPOT_NO_EMPTY] = "depot_no_empty",
-	[KMAG_REFILL] = "refill", [KMAG_REFILL_OBJS] = "refill_objs",
-	[KMAG_FLUSH] = "flush", [KMAG_FLUSH_OBJS] = "flush_objs",
-	[KMAG_BUSY] = "busy", [KMAG_FENCE] = "fence", [KMAG_SLAB_NEW] = "slab_new",
-	[KMAG_SLAB_FREED] = "slab_freed", [KMAG_SLAB_FALLBACK] = "slab_fallback",
-	[KMAG_PARKED] = "parked",
-};
-
 static json_t *json_cache(const struct snap_cache *s)
 {
-	json_t *json = json_words(&s->c), *stats = json_object(), *cpus = json_array();
+	json_t *json = json_pack("{s:s}", "name", s->c.name), *cpus = json_array();
 	unsigned int i;
 
-	for (i = 0; i < KMAG_NR_STATS; i++)
-		json_object_set_new(stats, stat_names[i], json_integer(s->c.stats[i]));
-	json_object_set_new(json, "stats", stats);
+	snapfile_put_words(json, &s->c);
+	json_object_set_new(json, "stats", snapfile_stats(&s->c));
 	for (i = 0; i < s->c.nr_cpus; i++) {
 		const struct kmag_snap_cpu *c = &s->cpus[i];
 
@@ -178,9 +138,8 @@ int cmd_stat(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CACHE...]",
-		"Show what each kmag cache holds, and where its operations were served.\v\n"
-		"CACHE is a name, or name-id as in debugfs; shell patterns are taken.\n"
-		"MAG% is the share of operations that a magazine of their CPU served.\n",
+		"Show what each kmag cache holds, and where its operations were served.\vCACHE is a name, or name-id as in debugfs; shell patterns are taken.\n"
+		"MAG% is the share of operations that a magazine of their CPU served.",
 		view_argp, NULL, NULL };
 	struct stat_view sv = { .view.ops = &stat_ops };
 
