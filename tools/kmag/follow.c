@@ -56,19 +56,9 @@ static unsigned int cache_number(struct follow *f, uint64_t address)
 	return nr ? *nr : new_cache(f, address);
 }
 
-/* FNV-1a, never 0 */
-static uint64_t name_key(const char *name)
-{
-	uint64_t h = 0xcbf29ce484222325ULL;
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 0x100000001b3ULL;
-	return h ? h : 1;
-}
-
 static unsigned int cache_by_name(const struct follow *f, const char *name)
 {
-	uint32_t *nr = map_get(&f->by_name, name_key(name));
+	uint32_t *nr = map_get(&f->by_name, map_name_key(name));
 
 	return nr ? *nr : TRACE_CACHE_ANY;
 }
@@ -91,7 +81,7 @@ static void describe(struct follow *f, const struct probe_event *ev)
 		c = &f->caches[nr];
 	}
 	c->name = xprintf("%s", ev->name);
-	*map_put(&f->by_name, name_key(ev->name)) = nr;
+	*map_put(&f->by_name, map_name_key(ev->name)) = nr;
 	c->size = ev->size;
 	c->align = ev->align;
 	c->flags = flags;

@@ -10,6 +10,7 @@ static const struct subcommand commands[] = {
 	{ "frag", "slabs by fullness: how many are held, how many are needed", cmd_frag },
 	{ "record", "follow the kernel's slab users while a command runs", cmd_record },
 	{ "replay", "do a recording again, on kmag and on the kernel's own slab", cmd_replay },
+	{ "import", "make a recording of the text of perf script or trace-cmd", cmd_import },
 	{ "diff", "what became of each cache between two snapshots", cmd_diff },
 };
 

@@ -67,3 +67,12 @@ void map_free(struct map *m)
 	free(m->values);
 	*m = (struct map){};
 }
+
+uint64_t map_name_key(const char *name)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 0x100000001b3ULL;
+	return h ? h : 1;
+}

@@ -16,6 +16,9 @@ struct map {
 /* The place of the value, made with 0 when it was not there */
 uint32_t *map_put(struct map *m, uint64_t key);
 
+/* A key for a name: FNV-1a */
+uint64_t map_name_key(const char *name);
+
 /* The place of the value, or NULL */
 uint32_t *map_get(const struct map *m, uint64_t key);
 

@@ -20,8 +20,6 @@
 #include "util.h"
 
 #define DEFAULT_BUFFER_KB	32768
-/* Events lost, in a thousand, that a recording may have */
-#define LOST_PER_MILLE		1
 #define IDLE_NS			10000000L
 #define PROGRESS_NS		1000000000ULL
 
@@ -260,7 +258,7 @@ static int report(struct recorder *r, const struct options *o,
 {
 	unsigned int unknown, used = follow_used(&r->follow, &unknown);
 	bool too_many = totals->lost * 1000 >
-		(totals->records + totals->lost) * LOST_PER_MILLE;
+		(totals->records + totals->lost) * TRACE_LOST_PER_MILLE;
 	struct {
 		const char *key;
 		json_int_t value;
@@ -291,7 +289,7 @@ static int report(struct recorder *r, const struct options *o,
 	if (too_many) {
 		say("%s of %s events were lost, over %u in a thousand: see --buffer",
 		    commas(totals->lost), commas(totals->records + totals->lost),
-		    LOST_PER_MILLE);
+		    TRACE_LOST_PER_MILLE);
 		return KMAG_EXIT_FAILED;
 	}
 	if (!totals->records) {

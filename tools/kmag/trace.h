@@ -39,6 +39,9 @@
 #define TRACE_GFP_ZERO		BIT(8)
 #define TRACE_GFP_DIRECT	BIT(10)
 
+/* Events lost, in a thousand, that a good recording may have */
+#define TRACE_LOST_PER_MILLE	1
+
 struct trace_cache {
 	char *name;
 	uint32_t size;		/* as its owner asked for */

@@ -57,6 +57,7 @@ int cmd_stat(int argc, char **argv);
 int cmd_frag(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 
 #endif /* KMAG_UTIL_H */
