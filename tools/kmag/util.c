@@ -13,6 +13,7 @@
 #define PROGRESS_TTY_NS		200000000ULL
 
 const char *kmag_command = "";
+void (*before_say)(void);
 
 static bool progress_shown;
 
@@ -20,6 +21,8 @@ void say(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (before_say)
+		before_say();
 	progress_end();
 	fprintf(stderr, "kmag%s%s: ", *kmag_command ? " " : "", kmag_command);
 	va_start(ap, fmt);

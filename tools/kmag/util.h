@@ -24,6 +24,9 @@ enum kmag_exit {
 /* Set by main() to the subcommand: how errors begin. */
 extern const char *kmag_command;
 
+/* If set, called before a sentence is said: puts a terminal back that was taken. */
+extern void (*before_say)(void);
+
 /* One sentence to stderr, after "kmag <command>: ". */
 void say(const char *fmt, ...) __printf(1, 2);
 
@@ -58,6 +61,7 @@ int cmd_frag(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 
 #endif /* KMAG_UTIL_H */
