@@ -13,6 +13,7 @@ static const struct subcommand commands[] = {
 	{ "import", "make a recording of the text of perf script or trace-cmd", cmd_import },
 	{ "watch", "the same as it changes: what is held, needed, and served where", cmd_watch },
 	{ "diff", "what became of each cache between two snapshots", cmd_diff },
+	{ "report", "a folder of tables and pictures of results", cmd_report },
 };
 
 static void usage(FILE *to)

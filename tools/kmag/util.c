@@ -75,6 +75,9 @@ void progress(const char *fmt, ...)
 	uint64_t now = now_ns();
 	va_list ap;
 
+	/* What is done at once needs no progress. */
+	if (!last)
+		last = now;
 	if (now - last < (tty ? PROGRESS_TTY_NS : PROGRESS_LINE_NS))
 		return;
 	last = now;

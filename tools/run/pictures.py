@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The pictures of a run, drawn by gnuplot."""
+"""The pictures of a run that kmag report does not draw, by gnuplot."""
 
 import os
 import subprocess
-
-MIB = 1 << 20
 
 # The most slabs that a heat map shows, and the caches that get one
 MAP_SLABS = 400
@@ -16,21 +14,6 @@ set output "{output}"
 set border 3 lc rgb "#555555"
 set tics nomirror textcolor rgb "#333333"
 set grid ytics lc rgb "#dddddd" lt 1
-'''
-
-HELD = STYLE + '''
-set title "Slab memory held and needed while a recording is replayed: {operations} operations of {caches} caches"
-set xlabel "recorded time, s"
-set ylabel "MiB"
-set key top left reverse Left samplen 3 spacing 1.2
-set xrange [0:*]
-set yrange [0:{top}]
-plot "{data}" using 1:4 with steps lw 2 lc rgb "#c44e52" title "SLUB held", \\
-     "" using 1:2 with steps lw 2 lc rgb "#1f6fb4" title "kmag held", \\
-     "" using 1:5 with steps lw 1.5 dt 2 lc rgb "#c44e52" title "SLUB needed", \\
-     "" using 1:3 with steps lw 1.5 dt 2 lc rgb "#1f6fb4" title "kmag needed", \\
-     "{shrunk}" using 1:3 with points pt 7 ps 1.6 lc rgb "#c44e52" title "SLUB after a shrink", \\
-     "" using 1:2 with points pt 7 ps 1.6 lc rgb "#1f6fb4" title "kmag after a shrink"
 '''
 
 HEAT = STYLE + '''
@@ -58,26 +41,6 @@ plot "{data}" matrix with image
 def gnuplot(script):
     """Run it; what it complains of is an error."""
     subprocess.run(['gnuplot'], input=script, text=True, check=True)
-
-
-def held(out, replay):
-    """Slab memory over time, both allocators."""
-    kmag, slub = (replay['backends'][name] for name in ('kmag', 'slub'))
-    path, shrunk = os.path.join(out, 'held.dat'), os.path.join(out, 'shrunk.dat')
-    with open(path, 'w', encoding='ascii') as file:
-        file.write('# s, MiB: kmag held, needed, SLUB held, needed\n')
-        for batch, k, s in zip(replay['batches'], kmag['samples'], slub['samples']):
-            file.write(f'{batch["time_ns"] / 1e9} {k["bytes"] / MIB} {k["bytes_needed"] / MIB} '
-                       f'{s["bytes"] / MIB} {s["bytes_needed"] / MIB}\n')
-    end = replay['batches'][-1]['time_ns'] / 1e9
-    with open(shrunk, 'w', encoding='ascii') as file:
-        file.write(f'{end * 1.02} {kmag["shrunk"]["bytes"] / MIB} '
-                   f'{slub["shrunk"]["bytes"] / MIB}\n')
-    gnuplot(HELD.format(size='1200,640', output=os.path.join(out, 'held.png'), data=path,
-                        shrunk=shrunk, operations=f'{replay["replayed"]["operations"]:,}',
-                        caches=replay['replayed']['caches'],
-                        top=1.45 * max(side['peak']['bytes'] for side in (kmag, slub)) / MIB))
-    return 'held.png'
 
 
 def slab_map(path):
@@ -131,8 +94,3 @@ def heat(out, replay):
                                    slots=slots, data=data)
     gnuplot(script + 'unset multiplot\n')
     return 'slabs.png'
-
-
-def draw(out, replay):
-    """All of them; returns their names."""
-    return [name for name in (held(out, replay), heat(out, replay)) if name]

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What kmag report is made of: tables in Markdown, and pictures by gnuplot. */
+#ifndef KMAG_REPORT_H
+#define KMAG_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* A table that is filled row by row */
+struct table {
+	char **cells;
+	unsigned int nr_columns;
+	unsigned int nr_rows;
+};
+
+/* @heads: of the columns, NULL behind the last */
+void table_begin(struct table *t, const char * const *heads);
+
+/* A column more, before the first row */
+void table_column(struct table *t, const char *head);
+
+/* The next cell of the row; @text may be anything. */
+void table_put(struct table *t, const char *text);
+void table_printf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints it, with numbers to the right, and drops it. */
+void table_end(struct table *t, FILE *to);
+
+/* Text in which nothing is taken for markup */
+void markdown_text(FILE *to, const char *text);
+
+/* Tables of whatever there is in an object, under headings from @level on */
+void json_tables(FILE *to, const json_t *object, unsigned int level);
+
+/* Gnuplot being fed with a script */
+struct plot {
+	FILE *to;
+	pid_t pid;
+};
+
+/**
+ * plot_open - begin a picture
+ * @p: the picture
+ * @path: the PNG file
+ * @title: of it
+ * @width: in pixels
+ * @height: in pixels
+ *
+ * Return: 0, 1 when there is no gnuplot, or -1 after one sentence.
+ */
+int plot_open(struct plot *p, const char *path, const char *title, int width, int height);
+
+/* Return: 0, or -1 after one sentence. */
+int plot_close(struct plot *p);
+
+/* Stacked bars: a bar for each of some rows, a colour for each layer */
+struct bars {
+	const char *ylabel;
+	const char * const *layers;
+	const char * const *colours;
+	unsigned int nr_layers;
+	const char **names;
+	double *values;		/* nr_layers for each name */
+	unsigned int nr;
+};
+
+void plot_bars(struct plot *p, const struct bars *b);
+
+/* Memory held and needed over time, of a replay's JSON. Return: false if it lacks that. */
+bool plot_replay_ok(const json_t *replay);
+void plot_replay(struct plot *p, const json_t *replay);
+
+#endif /* KMAG_REPORT_H */

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tables in Markdown, aligned so that they can be read as they are. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "util.h"
+
+/* Of an array that nothing more is known about */
+#define MAX_ROWS	256
+#define MAX_COLUMNS	24
+#define MAX_WAYS	128
+
+void markdown_text(FILE *to, const char *text)
+{
+	char before = ' ';
+
+	for (; *text; before = *text++) {
+		char after = text[1];
+		bool markup = strchr("\\`*{}[]#|", *text);
+
+		/* Within a word an underscore is one, and a < alone is none. */
+		if (*text == '_')
+			markup = !isalnum((unsigned char)before) || !isalnum((unsigned char)after);
+		else if (*text == '<')
+			markup = after != ' ';
+		if (markup)
+			putc('\\', to);
+		putc(iscntrl((unsigned char)*text) ? ' ' : *text, to);
+	}
+}
+
+static char *escaped(const char *text)
+{
+	size_t room;
+	char *buf;
+	FILE *to = open_memstream(&buf, &room);
+
+	if (!to) {
+		say("out of memory");
+		exit(KMAG_EXIT_FAILED);
+	}
+	markdown_text(to, text);
+	fclose(to);
+	return buf;
+}
+
+static void put(struct table *t, char *cell, unsigned int nr)
+{
+	t->cells = xrealloc(t->cells, (nr + 1) * sizeof(*t->cells));
+	t->cells[nr] = cell;
+}
+
+void table_begin(struct table *t, const char * const *heads)
+{
+	*t = (struct table){};
+	for (; heads && *heads; heads++)
+		table_column(t, *heads);
+}
+
+void table_column(struct table *t, const char *head)
+{
+	put(t, escaped(head), t->nr_columns++);
+}
+
+/* ->nr_rows counts cells until table_end(). */
+void table_put(struct table *t, const char *text)
+{
+	put(t, escaped(text), t->nr_columns + t->nr_rows++);
+}
+
+void table_printf(struct table *t, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	table_put(t, text);
+}
+
+static bool is_number(const char *text)
+{
+	return *text && text[strspn(text, "0123456789.,+-% \\KMGTiB")] == '\0';
+}
+
+/* The line below the heads; a colon says that a column's text stands at the right. */
+static void rule(FILE *to, int *widths, const bool *right, unsigned int columns)
+{
+	unsigned int c;
+	int n;
+
+	for (c = 0; c < columns; c++) {
+		fputs("| ", to);
+		for (n = 0; n < widths[c] - right[c]; n++)
+			putc('-', to);
+		fputs(right[c] ? ": " : " ", to);
+	}
+	fputs("|\n", to);
+}
+
+void table_end(struct table *t, FILE *to)
+{
+	unsigned int nr = t->nr_columns + t->nr_rows, columns = t->nr_columns, i, c;
+	int *widths = xalloc(columns * sizeof(*widths));
+	bool *right = xalloc(columns * sizeof(*right));
+
+	for (c = 0; c < columns; c++) {
+		right[c] = true;
+		widths[c] = 2;
+	}
+	for (i = 0; i < nr; i++) {
+		int len = strlen(t->cells[i]);
+
+		if (len > widths[i % columns])
+			widths[i % columns] = len;
+		if (i >= columns && !is_number(t->cells[i]))
+			right[i % columns] = false;
+	}
+	for (i = 0; i < nr; i++) {
+		c = i % columns;
+		if (i == columns)
+			rule(to, widths, right, columns);
+		/* A table without rows is none. */
+		if (t->nr_rows)
+			fprintf(to, right[c] ? "| %*s " : "| %-*s ", widths[c], t->cells[i]);
+		if (t->nr_rows && c == columns - 1)
+			fputs("|\n", to);
+		free(t->cells[i]);
+	}
+	if (t->nr_rows)
+		putc('\n', to);
+	free(t->cells);
+	free(widths);
+	free(right);
+	*t = (struct table){};
+}
+
+static bool is_scalar(const json_t *json)
+{
+	return json && !json_is_object(json) && !json_is_array(json);
+}
+
+static void put_scalar(struct table *t, const json_t *json)
+{
+	json_int_t n = json_integer_value(json);
+
+	if (json_is_integer(json))
+		table_printf(t, "%s%s", n < 0 ? "-" : "", commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
+	else if (json_is_real(json))
+		table_printf(t, "%.4g", json_real_value(json));
+	else if (json_is_boolean(json))
+		table_put(t, json_is_true(json) ? "yes" : "no");
+	else
+		table_put(t, json_is_string(json) ? json_string_value(json) : "-");
+}
+
+/* Calls back for each scalar in @object, named by the way to it, up to @depth. */
+static void each_scalar(const json_t *object, const char *way, unsigned int depth,
+			void (*fn)(void *arg, const char *way, const json_t *value), void *arg)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) {
+		char *longer;
+
+		if (!strcmp(key, "schema"))
+			continue;
+		longer = *way ? xprintf("%s.%s", way, key) : xprintf("%s", key);
+		if (is_scalar(value))
+			fn(arg, longer, value);
+		else if (json_is_object(value) && depth)
+			each_scalar(value, longer, depth - 1, fn, arg);
+		free(longer);
+	}
+}
+
+/* The value at the end of a way */
+static const json_t *follow_way(const json_t *json, const char *way)
+{
+	char key[128];
+
+	while (json && *way) {
+		size_t len = strcspn(way, ".");
+
+		if (len >= sizeof(key))
+			return NULL;
+		memcpy(key, way, len);
+		key[len] = '\0';
+		json = json_object_get(json, key);
+		way += len + (way[len] == '.');
+	}
+	return json;
+}
+
+struct ways {
+	char *ways[MAX_WAYS];
+	unsigned int nr, max;
+};
+
+static void add_way(void *arg, const char *way, const json_t *value)
+{
+	struct ways *w = arg;
+	unsigned int i;
+
+	for (i = 0; i < w->nr; i++)
+		if (!strcmp(w->ways[i], way))
+			return;
+	if (w->nr < w->max)
+		w->ways[w->nr++] = xprintf("%s", way);
+}
+
+static void add_row(void *arg, const char *way, const json_t *value)
+{
+	struct table *t = arg;
+
+	table_put(t, way);
+	put_scalar(t, value);
+}
+
+/* Columns that say most, of arrays whose objects have more than a page is wide */
+static const struct {
+	const char *holds;	/* a way that tells such an array */
+	const char *ways[MAX_COLUMNS];
+} known[] = {
+	{ "kmag.shrunk.slabs",
+	  { "name", "size", "operations", "kmag.end.live", "kmag.end.slabs",
+	    "kmag.end.slabs_needed", "kmag.shrunk.slabs", "slub.end.slabs",
+	    "slub.end.slabs_needed", "slub.shrunk.slabs" } },
+};
+
+static void choose_ways(const json_t *array, struct ways *w)
+{
+	size_t i, k;
+	json_t *row;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!follow_way(json_array_get(array, 0), known[i].holds))
+			continue;
+		for (k = 0; k < MAX_COLUMNS && known[i].ways[k]; k++)
+			add_way(w, known[i].ways[k], NULL);
+		return;
+	}
+	json_array_foreach((json_t *)array, i, row)
+		each_scalar(row, "", 2, add_way, w);
+}
+
+static void array_table(FILE *to, const json_t *array)
+{
+	struct ways w = { .max = MAX_COLUMNS };
+	struct table t;
+	unsigned int c;
+	json_t *row;
+	size_t i;
+
+	choose_ways(array, &w);
+	if (!w.nr) {
+		fprintf(to, "%zu values.\n\n", json_array_size(array));
+		return;
+	}
+	table_begin(&t, NULL);
+	for (c = 0; c < w.nr; c++)
+		table_column(&t, w.ways[c]);
+	json_array_foreach((json_t *)array, i, row) {
+		if (i >= MAX_ROWS)
+			break;
+		for (c = 0; c < w.nr; c++) {
+			const json_t *value = follow_way(row, w.ways[c]);
+
+			if (is_scalar(value))
+				put_scalar(&t, value);
+			else
+				table_put(&t, "-");
+		}
+	}
+	table_end(&t, to);
+	if (json_array_size(array) > MAX_ROWS)
+		fprintf(to, "%zu more are not shown.\n\n", json_array_size(array) - MAX_ROWS);
+	for (c = 0; c < w.nr; c++)
+		free(w.ways[c]);
+}
+
+static bool all_objects(const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value)
+		if (!json_is_object(value))
+			return false;
+	return json_object_size(object) > 1;
+}
+
+/* Objects of one kind under their names: a column for each. */
+static void column_table(FILE *to, const json_t *object)
+{
+	struct ways w = { .max = MAX_WAYS };
+	const char *key;
+	struct table t;
+	json_t *value;
+	unsigned int r;
+
+	table_begin(&t, NULL);
+	table_column(&t, "");
+	json_object_foreach((json_t *)object, key, value) {
+		table_column(&t, key);
+		each_scalar(value, "", 2, add_way, &w);
+	}
+	for (r = 0; r < w.nr; r++) {
+		table_put(&t, w.ways[r]);
+		json_object_foreach((json_t *)object, key, value) {
+			const json_t *cell = follow_way(value, w.ways[r]);
+
+			if (is_scalar(cell))
+				put_scalar(&t, cell);
+			else
+				table_put(&t, "-");
+		}
+		free(w.ways[r]);
+	}
+	table_end(&t, to);
+}
+
+static void heading(FILE *to, unsigned int level, const char *text)
+{
+	fprintf(to, "%.*s", (int)level, "######");
+	putc(' ', to);
+	markdown_text(to, text);
+	fputs("\n\n", to);
+}
+
+void json_tables(FILE *to, const json_t *object, unsigned int level)
+{
+	static const char * const heads[] = { "what", "value", NULL };
+	const char *key;
+	struct table t;
+	json_t *value;
+
+	table_begin(&t, heads);
+	each_scalar(object, "", 0, add_row, &t);
+	table_end(&t, to);
+	json_object_foreach((json_t *)object, key, value) {
+		/* What is a picture as well, or a result of its own */
+		if (is_scalar(value) || !strcmp(key, "batches") || !strcmp(key, "samples") ||
+		    json_object_get(value, "schema"))
+			continue;
+		if (json_is_array(value) && !json_array_size(value))
+			continue;
+		heading(to, level, key);
+		if (json_is_array(value))
+			array_table(to, value);
+		else if (all_objects(value))
+			column_table(to, value);
+		else
+			json_tables(to, value, level + 1);
+	}
+}
