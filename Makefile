@@ -6,12 +6,13 @@
 # The kernel to build for; without it, Debian's newest 6.12 in the cache.
 KDIR ?=
 
-.PHONY: help setup modules tools run test test-debug check bench-count clean
+.PHONY: help setup modules tools man run test test-debug check bench-count clean
 
 help:
 	@echo 'make setup        install the ordinary tools that are missing (as root)'
 	@echo 'make modules      build kmag here, for KDIR=... or the stock kernel'
 	@echo 'make tools        build the companion, build/bin/kmag'
+	@echo 'make man          its man page, build/kmag.1, and completion, build/kmag.bash'
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
 	@echo 'make test         all tests, in VMs'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
@@ -33,6 +34,9 @@ modules:
 
 tools: setup
 	@$(MAKE) -C tools/kmag
+
+man: setup
+	@$(MAKE) -C tools/kmag man
 
 run: setup tools
 	@tools/run/run

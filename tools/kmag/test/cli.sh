@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# cli.sh - commands that need no kernel, on good input and bad. In $OUT lies
+# kmag. Prints TAP.
+
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
+plan 58
+
+PATH=$OUT:$PATH
+work=$(mktemp -d) && cd "$work" || exit 1
+trap 'rm -r "$work"' EXIT
+
+stat_keys='flags object_size stride align order slab_slots capacity slots live cpu_objs
+depot_objs slab_free empty_free transit skew slabs slabs_needed slab_bytes tail_bytes
+mag_bytes meta_bytes empty_bytes needed_bytes'
+stats='alloc_mag alloc_depot alloc_slab alloc_page alloc_fail free_mag free_depot free_slab
+free_page free_bad swap depot_visit depot_contended depot_no_empty refill refill_objs flush
+flush_objs busy fence slab_new slab_freed slab_fallback parked'
+
+# cache NAME ID [KEY=NUMBER...]: as stat tells it, 0 where nothing is said
+cache()
+{
+	declare -A say=()
+	local word list=
+	printf '{"name": "%s", "id": %s' "$1" "$2"
+	shift 2
+	for word; do
+		say[${word%%=*}]=${word#*=}
+	done
+	for word in $stat_keys; do
+		printf ', "%s": %s' "$word" "${say[$word]:-0}"
+	done
+	for word in $stats; do
+		list+=", \"$word\": ${say[$word]:-0}"
+	done
+	printf ', "stats": {%s}}' "${list#, }"
+}
+
+# snapshot TIME CACHE...: of what cache() printed
+snapshot()
+{
+	local time=$1 list
+	shift
+	list=$(printf ', %s' "$@")
+	printf '{"schema": "kmag.stat/1", "time_ns": %s, "caches": [%s]}\n' "$time" "${list#, }"
+}
+
+a1=$(cache alpha 1 object_size=64 stride=64 live=10 slabs=1 slabs_needed=1 slab_bytes=4096 needed_bytes=4096 \
+	alloc_mag=10)
+a2=$(cache alpha 1 object_size=64 stride=64 live=110 slabs=3 slabs_needed=2 slab_bytes=12288 needed_bytes=8192 \
+	alloc_mag=100 alloc_depot=5 alloc_slab=3 alloc_page=2 free_mag=4 free_depot=3 \
+	free_slab=2 free_page=1)
+b1=$(cache beta 2 object_size=64 stride=64 live=7 slabs=9 slabs_needed=1 slab_bytes=36864 needed_bytes=4096 \
+	alloc_mag=500)
+b2=$(cache beta 2 object_size=64 stride=64 live=7 slabs=2 slabs_needed=1 slab_bytes=8192 needed_bytes=4096 \
+	alloc_mag=501)
+still=$(cache still 3 live=1 slabs=1 slab_bytes=4096)
+fresh=$(cache 'odd|na*me' 4 live=1 slabs=1 slab_bytes=4096 needed_bytes=4096 alloc_mag=1)
+snapshot 1000000000 "$a1" "$b1" "$still" >one.json
+snapshot 3500000000 "$a2" "$b2" "$still" "$fresh" >two.json
+cat >slabs.json <<'J'
+{"schema": "kmag.frag/1", "time_ns": 9000000000, "caches": [{"name": "alpha", "id": 1,
+"slabs_held": 5, "slabs_needed": 2, "bytes_held": 20480, "bytes_back": 12288,
+"slabs_by_fullness": [1, 1, 0, 0, 0, 0, 0, 0, 1, 2]}]}
+J
+
+for command in stat frag record replay import watch diff report; do
+	expect 0 "^Usage: kmag $command" "help of $command" kmag $command --help
+	expect 2 'unrecognized option' "$command with an option that is none" \
+		kmag $command --frobnicate
+done
+
+# diff
+expect 0 'two.json is 2.500 s later than one.json' 'diff' kmag diff one.json two.json
+awk 'NR > 3 && $1 ~ /-[0-9]+$/ { print $1 }' out | xargs >order
+[ "$(cat order)" = 'beta-2 alpha-1 odd|na*me-4' ]
+result $? 'what changed most comes first'
+grep -q '^alpha-1 *+2 *+1 *+8.0 KiB *+4.0 KiB *+100 *+110 *+94 *+8 *+5 *+3$' out
+result $? 'slabs, bytes, live objects, operations and tiers'
+grep -q '^beta-2 *-7 *0 *-28.0 KiB *0 B *0 *+1 ' out
+result $? 'less is less'
+grep -q '3 caches in both, of which 1 did not change; 1 new, 0 gone' out
+result $? 'the sum of it'
+kmag diff -s operations one.json two.json | awk 'NR > 3 && $1 ~ /-[0-9]+$/ { print $1 }' | xargs >order
+[ "$(cat order)" = 'alpha-1 beta-2 odd|na*me-4' ]
+result $? 'sorted by operations'
+expect 0 '^still-3' 'diff --all' kmag diff --all one.json two.json
+expect 0 '2.500 s older.*than two' 'the other way round' kmag diff two.json one.json
+grep -q '2 caches count fewer operations' out && grep -q 'na\*me-4 *gone ' out
+result $? 'it is told that counts went back'
+kmag diff --json one.json two.json >diff.json
+[ "$(field diff.json new)" = 1 ] && [ "$(field diff.json unchanged)" = 1 ] &&
+	[ "$(field diff.json ns)" = 2500000000 ] && grep -q '"state": "new"' diff.json
+result $? 'diff as JSON'
+expect 0 'slabs alone, so operations' 'slabs with all' kmag diff slabs.json two.json
+grep -q '^alpha-1 *-2 *0 *-8.0 KiB *0 B$' out
+result $? 'they compare by slabs'
+expect 0 '1 caches in both, of which 1' 'slabs with slabs' kmag diff slabs.json slabs.json
+expect 2 'two snapshots are needed' 'diff of one' kmag diff one.json
+expect 2 'two snapshots at a time' 'diff of three' kmag diff one.json two.json one.json
+expect 2 'sort takes bytes, slabs, live or operations' 'diff by nothing known' \
+	kmag diff -s size one.json two.json
+expect 1 'cannot open' 'diff of what is not there' kmag diff one.json none.json
+expect 1 'cannot read\|is no JSON' 'diff of a folder' kmag diff . one.json
+head -c 300 one.json >cut.json
+expect 1 'cut.json is no JSON: line 1' 'diff of a snapshot that was cut' kmag diff one.json cut.json
+expect 1 'is no snapshot' 'diff of another result' kmag diff one.json diff.json
+expect 1 'time and an array' 'diff of a snapshot without caches' \
+	kmag diff one.json <(echo '{"schema": "kmag.stat/1", "time_ns": 1}')
+expect 1 "cache 1 has no 'live'" 'diff of a damaged number' \
+	kmag diff one.json <(sed 's/"live": 10/"live": -10/' one.json)
+expect 1 "cache 2 has no 'free_page'" 'diff of a missing number' \
+	kmag diff one.json <(snapshot 1 "$a1" "${b1/free_page/free_cage}")
+expect 1 "has no 'name'" 'diff of a nameless cache' kmag diff one.json <(snapshot 1 "${a1/alpha/}")
+expect 1 'two caches have the id 1' 'diff of a cache told twice' \
+	kmag diff one.json <(snapshot 1 "$a1" "$a2")
+expect 1 'cannot write the result' 'diff to a full disk' \
+	sh -c 'kmag diff one.json two.json >/dev/full'
+
+# report
+cat >replay.json <<'J'
+{"schema": "kmag.replay/1", "file": "t", "wrong": null,
+"replayed": {"operations": 3000, "caches": 2, "batches": 3},
+"batches": [{"time_ns": 1000000, "operations": 1000}, {"time_ns": 2000000, "operations": 2000},
+{"time_ns": 3000000, "operations": 3000}],
+"backends": {"kmag": {"allocations": 1500, "shrunk": {"bytes": 4096, "slabs": 1}, "samples": [
+{"bytes": 4096, "bytes_needed": 4096}, {"bytes": 40960, "bytes_needed": 8192},
+{"bytes": 20480, "bytes_needed": 4096}]}, "slub": {"allocations": 1501,
+"shrunk": {"bytes": 8192, "slabs": 2}, "samples": [{"bytes": 8192, "bytes_needed": 4096},
+{"bytes": 32768, "bytes_needed": 8192}, {"bytes": 24576, "bytes_needed": 4096}]}},
+"caches": [{"name": "alpha", "size": 64, "kmag": {"end": {"live": 1}}}]}
+J
+# is_png FILE...: all of them
+is_png()
+{
+	local file
+	for file; do
+		[ "$(head -c 4 "$file" | tail -c 3)" = PNG ] || return
+	done
+}
+
+expect 0 'report.md: 4 results, 5 pictures' 'report' \
+	kmag report r one.json two.json slabs.json replay.json
+is_png r/one-bytes.png r/two-served.png r/slabs-slabs.png r/replay-held.png
+result $? 'pictures are pictures'
+grep -qF '| odd\|na\*me-4 ' r/report.md && grep -q '^## slabs (kmag.frag/1)' r/report.md
+result $? 'names are no markup'
+grep -q '^| allocations *| *1,500 | *1,501 |$' r/report.md &&
+	grep -q '^| shrunk.slabs *| *1 | *2 |$' r/report.md
+result $? 'allocators side by side'
+expect 0 '1 results, 0 pictures' 'report of a result without pictures' kmag report r diff.json
+mkdir other && cp one.json other/
+expect 0 '2 results, 2 pictures' 'report of two files of one name' \
+	kmag report r one.json other/one.json
+is_png r/one-bytes.png r/one-2-bytes.png
+result $? 'their pictures are apart'
+mkdir empty && ln -s "$(command -v kmag)" empty/
+expect 3 'gnuplot is not installed' 'report without gnuplot' \
+	env PATH="$work/empty" kmag report s two.json
+grep -q '^| alpha-1 ' s/report.md && [ "$(echo s/*.png)" = 's/*.png' ]
+result $? 'tables alone'
+printf '#!/bin/sh\nexit 1\n' >empty/gnuplot && chmod +x empty/gnuplot
+expect 1 'gnuplot could not draw' 'report with a gnuplot that fails' \
+	env PATH="$work/empty:/bin" kmag report s two.json
+[ ! -e s/report.md ]
+result $? 'no half report is left'
+expect 2 'a folder and at least one result' 'report of nothing' kmag report r
+expect 1 'cannot make the folder' 'report to nowhere' kmag report /nonexistent/r one.json
+expect 1 'cannot write' 'report to a file' kmag report one.json two.json
+expect 1 'it has no schema' 'report of other JSON' kmag report r <(echo '[1]')
+expect 1 'a replay has batches' 'report of a damaged replay' \
+	kmag report r <(sed 's/{"bytes": 4096, "bytes_needed": 4096}, //' replay.json)
+finished
