@@ -15,36 +15,29 @@
 /* Caches in a picture */
 #define MAX_BARS	20
 
-struct report {
-	const char *dir;
-	char **files;
-	int nr_files;
-	FILE *to;
-	unsigned int results, pictures;
-	bool no_gnuplot;
-};
-
 static void cache_name(char name[KMAG_NAME_LEN + 16], const struct kmag_snap_cache *c)
 {
 	snprintf(name, KMAG_NAME_LEN + 16, "%s-%u", c->name, c->id);
 }
 
-/* A picture of @stem begun; NULL when there can be none, and *@ret is -1 after a sentence. */
-static struct plot *picture(struct report *r, struct plot *p, const char *stem, const char *what,
-			    const char *title, int *ret)
+int report_picture(struct report *r, struct plot *p, const char *stem, const char *what,
+		   const char *title)
 {
-	char *path = xprintf("%s/%s-%s.png", r->dir, stem, what);
-	int got = r->no_gnuplot ? 1 : plot_open(p, path, title, 1200, 640);
+	char *path;
+	int ret = 1;
 
-	free(path);
-	*ret = got < 0 ? -1 : 0;
-	if (got) {
-		r->no_gnuplot |= got > 0;
-		return NULL;
+	if (!r->no_gnuplot) {
+		path = xprintf("%s/%s-%s.png", r->dir, stem, what);
+		ret = plot_open(p, path, title, 1200, 640);
+		free(path);
 	}
+	if (ret > 0)
+		r->no_gnuplot = true;
+	if (ret)
+		return ret;
 	fprintf(r->to, "![%s](%s-%s.png)\n\n", what, stem, what);
 	r->pictures++;
-	return p;
+	return 0;
 }
 
 /* What bars show of a cache; the most of @rank comes first. */
@@ -85,20 +78,23 @@ static int draw_bars(struct report *r, const char *stem, const struct snapshot *
 	b.names = xalloc(MAX_BARS * sizeof(*b.names));
 	b.values = xalloc(MAX_BARS * v->nr_layers * sizeof(*b.values));
 	for (i = 0; i < s->nr && b.nr < MAX_BARS && v->rank(order[i]) > 0; i++, b.nr++) {
-		b.names[b.nr] = order[i]->name;
+		b.names[b.nr] = (char *)order[i]->name;
 		v->fill(order[i], b.values + b.nr * v->nr_layers);
 	}
 	for (i = 0; i < b.nr * v->nr_layers; i++)
 		sum += b.values[i];
 	/* Bars without height are no picture. */
-	if (sum > 0 && picture(r, &p, stem, v->what, v->title, &ret)) {
-		plot_bars(&p, &b);
-		ret = plot_close(&p);
+	if (sum > 0) {
+		ret = report_picture(r, &p, stem, v->what, v->title);
+		if (!ret) {
+			plot_bars(&p, &b);
+			ret = plot_close(&p);
+		}
 	}
 	free(b.names);
 	free(b.values);
 	free(order);
-	return ret;
+	return ret < 0 ? -1 : 0;
 }
 
 static double rank_bytes(const struct kmag_snap_cache *c)
@@ -286,14 +282,16 @@ static int put_replay(struct report *r, const char *path, const char *stem, cons
 	title = xprintf("Slab memory held and needed while a recording is replayed: %s operations of %s caches",
 			commas(json_integer_value(json_object_get(done, "operations"))),
 			commas(json_integer_value(json_object_get(done, "caches"))));
-	if (picture(r, &p, stem, "held", title, &ret)) {
+	ret = report_picture(r, &p, stem, "held", title);
+	if (!ret) {
 		plot_replay(&p, json);
 		ret = plot_close(&p);
 	}
 	free(title);
-	if (!ret)
-		json_tables(r->to, json, 3);
-	return ret;
+	if (ret < 0)
+		return -1;
+	json_tables(r->to, json, 3);
+	return 0;
 }
 
 static int put_result(struct report *r, const char *path, const char *stem, const json_t *json)
@@ -319,6 +317,10 @@ static int put_result(struct report *r, const char *path, const char *stem, cons
 	}
 	if (!strcmp(schema, "kmag.replay/1"))
 		return put_replay(r, path, stem, json);
+	if (!strcmp(schema, "kmag.run/1") && report_run(r, stem, json))
+		return -1;
+	if (!strcmp(schema, "kmag.bench-count/1") && report_count(r, stem, json))
+		return -1;
 	json_tables(r->to, json, 3);
 	/* Results that hold results */
 	json_object_foreach((json_t *)json, key, value) {

@@ -54,13 +54,40 @@ int plot_open(struct plot *p, const char *path, const char *title, int width, in
 /* Return: 0, or -1 after one sentence. */
 int plot_close(struct plot *p);
 
-/* Stacked bars: a bar for each of some rows, a colour for each layer */
+/* A report that is being made */
+struct report {
+	const char *dir;
+	char **files;
+	int nr_files;
+	FILE *to;
+	unsigned int results, pictures;
+	bool no_gnuplot;
+};
+
+/**
+ * report_picture - begin a picture, and refer to it
+ * @r: the report
+ * @p: the picture
+ * @stem: begins its file's name
+ * @what: ends it
+ * @title: of it
+ *
+ * Return: 0, 1 when there is no gnuplot, or -1 after one sentence.
+ */
+int report_picture(struct report *r, struct plot *p, const char *stem, const char *what,
+		   const char *title);
+
+/*
+ * Bars: one for each of some rows, with a layer for each colour; or, side by
+ * side, as many as there are layers.
+ */
 struct bars {
 	const char *ylabel;
+	bool side_by_side;
 	const char * const *layers;
 	const char * const *colours;
 	unsigned int nr_layers;
-	const char **names;
+	char **names;
 	double *values;		/* nr_layers for each name */
 	unsigned int nr;
 };
@@ -70,5 +97,9 @@ void plot_bars(struct plot *p, const struct bars *b);
 /* Memory held and needed over time, of a replay's JSON. Return: false if it lacks that. */
 bool plot_replay_ok(const json_t *replay);
 void plot_replay(struct plot *p, const json_t *replay);
+
+/* Pictures of how fast: threads of kmag run, patterns of make bench-count. Return: 0 or -1. */
+int report_run(struct report *r, const char *stem, const json_t *json);
+int report_count(struct report *r, const char *stem, const json_t *json);
 
 #endif /* KMAG_REPORT_H */

@@ -103,10 +103,12 @@ void plot_bars(struct plot *p, const struct bars *b)
 			fprintf(p->to, " %.6g", b->values[i * b->nr_layers + l]);
 		putc('\n', p->to);
 	}
-	fputs("END\nset style data histograms\nset style histogram rowstacked\n"
-	      "set style fill solid border rgb 'white'\nset boxwidth 0.75\n"
-	      "set xtics rotate by -35 scale 0\nset xzeroaxis lt 1 lc rgb '#555555'\n"
-	      "set key outside right top reverse Left invert samplen 1\nset ylabel ", p->to);
+	fprintf(p->to, "END\nset style data histograms\nset style histogram %s\n"
+		"set style fill solid border rgb 'white'\nset boxwidth %s\n"
+		"set yrange [0:*]\nset xtics rotate by -35 scale 0\n"
+		"set key outside right top reverse Left %s samplen 1\nset ylabel ",
+		b->side_by_side ? "clustered gap 1" : "rowstacked",
+		b->side_by_side ? "1" : "0.75", b->side_by_side ? "" : "invert");
 	quoted(p->to, b->ylabel);
 	fputs("\nplot ", p->to);
 	for (l = 0; l < b->nr_layers; l++) {

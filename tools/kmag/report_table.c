@@ -13,6 +13,9 @@
 #define MAX_COLUMNS	24
 #define MAX_WAYS	128
 
+/* Columns are padded to what is no longer. */
+#define MAX_PAD		60
+
 void markdown_text(FILE *to, const char *text)
 {
 	char before = ' ';
@@ -115,7 +118,7 @@ void table_end(struct table *t, FILE *to)
 	for (i = 0; i < nr; i++) {
 		int len = strlen(t->cells[i]);
 
-		if (len > widths[i % columns])
+		if (len > widths[i % columns] && len <= MAX_PAD)
 			widths[i % columns] = len;
 		if (i >= columns && !is_number(t->cells[i]))
 			right[i % columns] = false;
@@ -149,7 +152,8 @@ static void put_scalar(struct table *t, const json_t *json)
 	json_int_t n = json_integer_value(json);
 
 	if (json_is_integer(json))
-		table_printf(t, "%s%s", n < 0 ? "-" : "", commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
+		table_printf(t, "%s%s", n < 0 ? "-" : "",
+			     commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
 	else if (json_is_real(json))
 		table_printf(t, "%.4g", json_real_value(json));
 	else if (json_is_boolean(json))
@@ -325,6 +329,18 @@ static void column_table(FILE *to, const json_t *object)
 	table_end(&t, to);
 }
 
+static bool is_deep(const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	/* What a row of a table cannot show */
+	json_object_foreach((json_t *)object, key, value)
+		if (json_array_size(value) || all_objects(value))
+			return true;
+	return false;
+}
+
 static void heading(FILE *to, unsigned int level, const char *text)
 {
 	fprintf(to, "%.*s", (int)level, "######");
@@ -333,29 +349,65 @@ static void heading(FILE *to, unsigned int level, const char *text)
 	fputs("\n\n", to);
 }
 
+static void array(FILE *to, const json_t *array, const char *name, unsigned int level)
+{
+	json_t *element;
+	size_t i;
+
+	/* What a picture shows, one would not read. */
+	if (!json_array_size(array) || !strcmp(name, "batches") || !strcmp(name, "samples"))
+		return;
+	if (!is_deep(json_array_get(array, 0))) {
+		heading(to, level, name);
+		array_table(to, array);
+		return;
+	}
+	json_array_foreach((json_t *)array, i, element) {
+		char *numbered = xprintf("%s %zu", name, i + 1);
+
+		heading(to, level, numbered);
+		free(numbered);
+		json_tables(to, element, level + 1);
+	}
+}
+
 void json_tables(FILE *to, const json_t *object, unsigned int level)
 {
 	static const char * const heads[] = { "what", "value", NULL };
-	const char *key;
+	const char *key, *inner;
 	struct table t;
-	json_t *value;
+	json_t *value, *part;
 
 	table_begin(&t, heads);
 	each_scalar(object, "", 0, add_row, &t);
 	table_end(&t, to);
 	json_object_foreach((json_t *)object, key, value) {
-		/* What is a picture as well, or a result of its own */
-		if (is_scalar(value) || !strcmp(key, "batches") || !strcmp(key, "samples") ||
-		    json_object_get(value, "schema"))
+		/* A result of its own, or nothing at all */
+		if (is_scalar(value) || json_object_get(value, "schema") ||
+		    (json_is_object(value) && !json_object_size(value)))
 			continue;
-		if (json_is_array(value) && !json_array_size(value))
+		if (json_is_array(value)) {
+			array(to, value, key, level);
 			continue;
+		}
 		heading(to, level, key);
-		if (json_is_array(value))
-			array_table(to, value);
-		else if (all_objects(value))
-			column_table(to, value);
-		else
+		if (!all_objects(value)) {
 			json_tables(to, value, level + 1);
+			continue;
+		}
+		column_table(to, value);
+		/* Arrays of one of them have no place in a column. */
+		json_object_foreach((json_t *)value, inner, part) {
+			const char *name;
+			json_t *rows;
+
+			json_object_foreach((json_t *)part, name, rows) {
+				char *both = xprintf("%s of %s", name, inner);
+
+				if (json_is_array(rows) && strcmp(name, "samples"))
+					array(to, rows, both, level + 1);
+				free(both);
+			}
+		}
 	}
 }
