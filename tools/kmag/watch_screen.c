@@ -157,6 +157,14 @@ static void release_signals(struct screen *s)
 	sigprocmask(SIG_SETMASK, &s->waiting, NULL);
 }
 
+/* A terminal that cannot put the cursor anywhere is no screen. */
+static bool can_move(void)
+{
+	const char *cup = tigetstr("cup");
+
+	return cup && cup != (const char *)-1;
+}
+
 /* A sentence on the screen that is left would be lost. */
 static void leave(void)
 {
@@ -177,8 +185,13 @@ int watch_screen(struct watch_table *t, const struct watch_source *source,
 		return KMAG_EXIT_FAILED;
 	setlocale(LC_CTYPE, "");
 	term = newterm(NULL, stdout, stdin);
+	if (term && !can_move()) {
+		endwin();
+		delscreen(term);
+		term = NULL;
+	}
 	if (!term) {
-		say("nothing here describes the terminal '%s', so there are plain lines",
+		say("the terminal '%s' is unknown here or cannot be a screen, so there are plain lines",
 		    getenv("TERM") ? getenv("TERM") : "");
 		snapshot_free(&t->last);
 		return -1;

@@ -313,8 +313,12 @@ static void test_ends(void)
 	       strstr(strstr(t.seen, "\033[?1049l"), "the maker is tired"),
 	       "what goes wrong is told on the old screen", NULL);
 	open_terminal(&t, "nosuchterm", 0);
-	result(see(&t, "nothing here describes the terminal 'nosuchterm'"),
-	       "an unknown terminal is told", NULL);
+	result(see(&t, "the terminal 'nosuchterm' is unknown"), "an unknown terminal is told",
+	       NULL);
+	end(&t, &restored);
+	open_terminal(&t, "dumb", 0);
+	result(see(&t, "the terminal 'dumb' is unknown here or cannot"), "so is one without a cursor",
+	       NULL);
 	end(&t, &restored);
 }
 
@@ -333,7 +337,7 @@ int main(int argc, char **argv)
 	kmag_command = "watch";
 	if (argc > 1 && !strcmp(argv[1], "demo"))
 		return demo();
-	plan(22);
+	plan(23);
 	test_rows();
 	test_order();
 	test_columns();
