@@ -92,7 +92,7 @@ result $? 'most have their name from their free'
 expect 0 'off by  *0  *0' 'replay what was imported, on both' kmag replay --report replay.json t
 [ "$(field replay.json corrupt)" = 0 ] && [ "$(field replay.json caches)" -ge 8 ]
 result $? 'eight caches, no contents changed'
-expect 0 'operations of' 'import with kmalloc' kmag import --kmalloc --report kmalloc.json \
+expect 0 'caches in' 'import with kmalloc' kmag import --kmalloc --report kmalloc.json \
 	-o k text
 [ "$(field kmalloc.json allocations)" -gt "$allocs" ] &&
 	[ "$(field kmalloc.json kmalloc_not_used)" = 0 ]
