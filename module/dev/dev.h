@@ -8,7 +8,8 @@
  * handles.c   objects by id: alloc and free in batches
  * slots.c     the table that replay keeps its objects in
  * plan.c      records checked and sorted into one list per worker
- * replay.c    the workers
+ * replay.c    a recorded batch done again
+ * workers.c   pinned threads that start together
  * contents.c  patterns written into objects, and checked
  * snapshot.c  every kmag cache in one buffer
  * backend_*.c who serves a cache

@@ -7,20 +7,15 @@
  * waits until it is there. A slot is used once in a call, so nothing else can
  * come in between.
  */
-#include <linux/atomic.h>
-#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
-#include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
-#include <linux/topology.h>
-#include <linux/wait.h>
 
 #include "backend.h"
 #include "contents.h"
 #include "plan.h"
+#include "workers.h"
 
 /* Steps between two chances for others to run. */
 #define KMAG_REPLAY_PIECE	64
@@ -29,35 +24,11 @@
 #define KMAG_REPLAY_NAP_US	20
 
 /**
- * struct kmag_run - a replay
+ * struct kmag_replayer - a worker of a replay, and its results
+ * @workers: that it is one of
  * @slots: the file's
- * @check: fill and check contents
- * @stop: end early; written by the caller, read by workers
- * @open: the start gate
- * @gate: where workers wait for it
- * @ready: workers that have not come to the gate yet
- * @busy: workers that have not ended
- * @all_ready: none is left of the former
- * @all_done: none is left of the latter
- */
-struct kmag_run {
-	struct kmag_slot *slots;
-	bool check;
-	bool stop;
-	bool open;
-	wait_queue_head_t gate;
-	atomic_t ready;
-	atomic_t busy;
-	struct completion all_ready;
-	struct completion all_done;
-};
-
-/**
- * struct kmag_worker - one of its workers, and its results
- * @run: the replay
  * @lane: what to do
- * @task: the thread
- * @end: when it ended
+ * @check: fill and check contents
  * @allocs: these and the following as in struct kmag_ioc_replay
  * @frees: so
  * @failed: so
@@ -65,11 +36,11 @@ struct kmag_run {
  * @corrupt: so
  * @waits: so
  */
-struct kmag_worker {
-	struct kmag_run *run;
+struct kmag_replayer {
+	const struct kmag_workers *workers;
+	struct kmag_slot *slots;
 	const struct kmag_lane *lane;
-	struct task_struct *task;
-	u64 end;
+	bool check;
 	u64 allocs;
 	u64 frees;
 	u64 failed;
@@ -79,10 +50,10 @@ struct kmag_worker {
 } ____cacheline_aligned_in_smp;
 
 /* Put an object, or NULL, into the slot where its free will look for it. */
-static void kmag_replay_put(struct kmag_worker *w, const struct kmag_step *step,
+static void kmag_replay_put(struct kmag_replayer *w, const struct kmag_step *step,
 			    void *obj)
 {
-	struct kmag_slot *slot = &w->run->slots[step->slot];
+	struct kmag_slot *slot = &w->slots[step->slot];
 	unsigned int tag = KMAG_TAG_NONE;
 
 	if (!obj) {
@@ -91,7 +62,7 @@ static void kmag_replay_put(struct kmag_worker *w, const struct kmag_step *step,
 		smp_store_release(&slot->state, KMAG_SLOT_FAILED);
 		return;
 	}
-	if (w->run->check) {
+	if (w->check) {
 		tag = kmag_contents_fill(step->cache, obj, step->slot,
 					 step->gfp & __GFP_ZERO);
 	}
@@ -102,7 +73,7 @@ static void kmag_replay_put(struct kmag_worker *w, const struct kmag_step *step,
 	smp_store_release(&slot->state, KMAG_SLOT_LIVE);
 }
 
-static void kmag_replay_alloc(struct kmag_worker *w,
+static void kmag_replay_alloc(struct kmag_replayer *w,
 			      const struct kmag_step *step)
 {
 	const struct kmag_backend_ops *ops = step->cache->ops;
@@ -121,7 +92,7 @@ static void kmag_replay_alloc(struct kmag_worker *w,
 }
 
 /* Wait until the slot's allocation has happened; false if told to stop. */
-static bool kmag_replay_wait(struct kmag_worker *w,
+static bool kmag_replay_wait(struct kmag_replayer *w,
 			     const struct kmag_slot *slot)
 {
 	unsigned int spins = 0;
@@ -133,7 +104,7 @@ static bool kmag_replay_wait(struct kmag_worker *w,
 	w->waits++;
 	/* Pairs with kmag_replay_put(). */
 	while (smp_load_acquire(&slot->state) == KMAG_SLOT_EMPTY) {
-		if (READ_ONCE(w->run->stop))
+		if (kmag_workers_stopped(w->workers))
 			return false;
 		if (++spins < KMAG_REPLAY_SPINS) {
 			cpu_relax();
@@ -147,15 +118,15 @@ static bool kmag_replay_wait(struct kmag_worker *w,
 }
 
 /* What the slot holds, ready to be freed; NULL if its allocation failed. */
-static void *kmag_replay_take(struct kmag_worker *w,
+static void *kmag_replay_take(struct kmag_replayer *w,
 			      const struct kmag_step *step)
 {
-	struct kmag_slot *slot = &w->run->slots[step->slot];
+	struct kmag_slot *slot = &w->slots[step->slot];
 	void *obj = NULL;
 
 	if (slot->state == KMAG_SLOT_LIVE) {
 		obj = slot->obj;
-		if (w->run->check &&
+		if (w->check &&
 		    !kmag_contents_check(step->cache, obj, step->slot,
 					 slot->tag))
 			w->corrupt++;
@@ -171,7 +142,7 @@ static void *kmag_replay_take(struct kmag_worker *w,
 	return obj;
 }
 
-static bool kmag_replay_free(struct kmag_worker *w,
+static bool kmag_replay_free(struct kmag_replayer *w,
 			     const struct kmag_step *step)
 {
 	const struct kmag_backend_ops *ops = step->cache->ops;
@@ -180,7 +151,7 @@ static bool kmag_replay_free(struct kmag_worker *w,
 
 	/* All of them first: a run that is stopped leaves its slots alone. */
 	for (i = 0; i < step->run; i++)
-		if (!kmag_replay_wait(w, &w->run->slots[step[i].slot]))
+		if (!kmag_replay_wait(w, &w->slots[step[i].slot]))
 			return false;
 	for (i = 0; i < step->run; i++) {
 		objs[nr] = kmag_replay_take(w, step + i);
@@ -194,141 +165,75 @@ static bool kmag_replay_free(struct kmag_worker *w,
 	return true;
 }
 
-static void kmag_worker_steps(struct kmag_worker *w)
+static void kmag_replay_work(struct kmag_workers *workers, void *data)
 {
+	struct kmag_replayer *w = data;
 	const struct kmag_step *step = w->lane->steps;
 	const struct kmag_step *end = step + w->lane->nr_steps;
 	unsigned int nr = 0;
 
 	for (; step < end; step += step->run) {
 		/* Checked at each step: steps may be slow, under pressure. */
-		if (READ_ONCE(w->run->stop))
+		if (kmag_workers_stopped(workers))
 			return;
 		if (step->op == KMAG_REPLAY_ALLOC)
 			kmag_replay_alloc(w, step);
 		else if (!kmag_replay_free(w, step))
 			return;
 		/* Filling and checking may take long, objects being large. */
-		if (w->run->check || ++nr % KMAG_REPLAY_PIECE == 0)
+		if (w->check || ++nr % KMAG_REPLAY_PIECE == 0)
 			cond_resched();
 	}
-}
-
-static int kmag_worker_fn(void *data)
-{
-	struct kmag_worker *w = data;
-	struct kmag_run *run = w->run;
-
-	if (atomic_dec_and_test(&run->ready))
-		complete(&run->all_ready);
-	wait_event(run->gate, READ_ONCE(run->open));
-
-	kmag_worker_steps(w);
-
-	w->end = ktime_get_ns();
-	if (atomic_dec_and_test(&run->busy))
-		complete(&run->all_done);
-
-	/* kthread_stop() wants to find us, and the module must outlive us. */
-	set_current_state(TASK_IDLE);
-	while (!kthread_should_stop()) {
-		schedule();
-		set_current_state(TASK_IDLE);
-	}
-	__set_current_state(TASK_RUNNING);
-	return 0;
-}
-
-static int kmag_workers_make(struct kmag_run *run, const struct kmag_plan *plan,
-			     struct kmag_worker *workers, unsigned int *nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < plan->nr_lanes; i++) {
-		const struct kmag_lane *lane = &plan->lanes[i];
-		struct kmag_worker *w = &workers[*nr];
-
-		if (!lane->nr_steps)
-			continue;
-		w->run = run;
-		w->lane = lane;
-		w->task = kthread_create_on_node(kmag_worker_fn, w,
-						 cpu_to_node(lane->cpu),
-						 "kmag_replay/%u", lane->cpu);
-		if (IS_ERR(w->task))
-			return PTR_ERR(w->task);
-		kthread_bind(w->task, lane->cpu);
-		(*nr)++;
-	}
-	return 0;
-}
-
-static int kmag_workers_run(struct kmag_run *run, struct kmag_worker *workers,
-			    unsigned int nr, u64 *start)
-{
-	unsigned int i;
-	int ret;
-
-	atomic_set(&run->ready, nr);
-	atomic_set(&run->busy, nr);
-	for (i = 0; i < nr; i++)
-		wake_up_process(workers[i].task);
-	wait_for_completion(&run->all_ready);
-
-	*start = ktime_get_ns();
-	WRITE_ONCE(run->open, true);
-	wake_up_all(&run->gate);
-
-	ret = wait_for_completion_interruptible(&run->all_done);
-	if (ret) {
-		WRITE_ONCE(run->stop, true);
-		wait_for_completion(&run->all_done);
-		ret = -EINTR;
-	}
-	return ret;
 }
 
 static int kmag_replay_run(struct kmag_file *file, const struct kmag_plan *plan,
 			   struct kmag_ioc_replay *req)
 {
-	struct kmag_run run = {
-		.slots = file->slots,
-		.check = req->flags & KMAG_REPLAY_CHECK,
-	};
-	struct kmag_worker *workers;
-	unsigned int i, nr = 0;
-	u64 start = 0;
-	int ret;
+	struct kmag_replayer *replayers;
+	struct kmag_workers *workers;
+	unsigned int i;
+	int ret = 0;
 
-	init_waitqueue_head(&run.gate);
-	init_completion(&run.all_ready);
-	init_completion(&run.all_done);
-	workers = kvcalloc(plan->nr_lanes, sizeof(*workers),
-			   GFP_KERNEL_ACCOUNT);
-	if (!workers)
+	replayers = kvcalloc(plan->nr_lanes, sizeof(*replayers),
+			     GFP_KERNEL_ACCOUNT);
+	if (!replayers)
 		return -ENOMEM;
+	workers = kmag_workers_new(plan->nr_lanes, kmag_replay_work);
+	if (!workers) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	for (i = 0; i < plan->nr_lanes && !ret; i++) {
+		struct kmag_replayer *w = &replayers[i];
 
-	ret = kmag_workers_make(&run, plan, workers, &nr);
+		w->workers = workers;
+		w->slots = file->slots;
+		w->lane = &plan->lanes[i];
+		w->check = req->flags & KMAG_REPLAY_CHECK;
+		if (w->lane->nr_steps)
+			ret = kmag_workers_add(workers, "kmag_replay",
+					       w->lane->cpu, w);
+	}
 	if (!ret)
-		ret = kmag_workers_run(&run, workers, nr, &start);
+		ret = kmag_workers_run(workers);
+	kmag_workers_end(workers);
+	req->ns = kmag_workers_ns(workers);
 
-	/* Those that never ran are stopped just the same. */
-	for (i = 0; i < nr; i++) {
-		const struct kmag_worker *w = &workers[i];
+	for (i = 0; i < plan->nr_lanes; i++) {
+		const struct kmag_replayer *w = &replayers[i];
 
-		kthread_stop(w->task);
 		req->allocs += w->allocs;
 		req->frees += w->frees;
 		req->failed += w->failed;
 		req->skipped += w->skipped;
 		req->corrupt += w->corrupt;
 		req->waits += w->waits;
-		if (start)
-			req->ns = max(req->ns, w->end - start);
 	}
 	file->nr_live += req->allocs - req->frees;
 	file->nr_failed += req->failed - req->skipped;
-	kvfree(workers);
+	kmag_workers_free(workers);
+out:
+	kvfree(replayers);
 	return ret;
 }
 
