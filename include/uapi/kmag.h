@@ -81,6 +81,9 @@ struct kmag_ioc_info {
 	__u32 max_objects;	/* out: objects, or slots, per open file */
 	__u32 max_replay;	/* out: records per replay call */
 	__u64 max_object_size;	/* out: bytes */
+	__u64 max_run_bytes;	/* out: of objects that a run may hold */
+	__u32 max_run_threads;	/* out: threads of a run */
+	__u32 max_run_ms;	/* out: how long it may take */
 };
 
 /* Create a cache. */
@@ -183,6 +186,120 @@ struct kmag_ioc_replay {
 	__u64 waits;		/* out: frees that had to wait for another CPU */
 	__u64 ns;		/* out: from the start gate to the last worker's end */
 	__u64 live;		/* out: objects in slots now */
+};
+
+/**
+ * enum kmag_run_pattern - what each thread of a run does, again and again
+ * @KMAG_RUN_PAIR: allocate one, free it
+ * @KMAG_RUN_TWO: allocate two, free them in the same order
+ * @KMAG_RUN_LIFO: fill the live set, free it in the reverse order
+ * @KMAG_RUN_FIFO: fill the live set, free it in the same order
+ * @KMAG_RUN_RANDOM: allocate, or free any of the live set, as a coin falls
+ * @KMAG_RUN_BURST: fill the live set by bulk calls of 1 to 64 objects, free it
+ *	by such calls
+ * @KMAG_RUN_CHURN: keep the live set full, replacing one at random
+ * @KMAG_RUN_CROSS: hand arrays of 64 objects to the next thread, which frees
+ *	them; the live set is rounded up to whole arrays
+ * @KMAG_RUN_SPIKE: fill the live set, free 9 of 10 at random, replace one at
+ *	random as often as the live set has objects
+ * @KMAG_RUN_NR_PATTERNS: their number
+ */
+enum kmag_run_pattern {
+	KMAG_RUN_PAIR,
+	KMAG_RUN_TWO,
+	KMAG_RUN_LIFO,
+	KMAG_RUN_FIFO,
+	KMAG_RUN_RANDOM,
+	KMAG_RUN_BURST,
+	KMAG_RUN_CHURN,
+	KMAG_RUN_CROSS,
+	KMAG_RUN_SPIKE,
+	KMAG_RUN_NR_PATTERNS
+};
+
+#define KMAG_RUN_BULK	64	/* objects of a handed-over array, or a bulk call */
+
+/**
+ * enum kmag_run_mode - the context that it does it in
+ * @KMAG_RUN_THREAD: a pinned thread
+ * @KMAG_RUN_HARDIRQ: a timer's hard interrupt (not on PREEMPT_RT)
+ * @KMAG_RUN_SOFTIRQ: a timer's soft interrupt
+ * @KMAG_RUN_NR_MODES: their number
+ */
+enum kmag_run_mode {
+	KMAG_RUN_THREAD,
+	KMAG_RUN_HARDIRQ,
+	KMAG_RUN_SOFTIRQ,
+	KMAG_RUN_NR_MODES
+};
+
+/* Limits of struct kmag_ioc_run, besides those that KMAG_IOC_INFO tells. */
+#define KMAG_RUN_MAX_CACHES	64
+#define KMAG_RUN_MAX_STEPS	1024		/* ->steps */
+#define KMAG_RUN_MIN_PERIOD	10		/* ->period_us */
+#define KMAG_RUN_MAX_PERIOD	1000000		/* the same, ->on_us, ->off_us */
+#define KMAG_RUN_MAX_IRQ_SIZE	16384		/* of objects, in interrupts */
+
+/* What one thread of a run did. */
+struct kmag_run_thread {
+	__u32 cpu;
+	__u32 reserved;
+	__u64 allocs;		/* allocations that succeeded */
+	__u64 frees;		/* before the end: allocs less left */
+	__u64 failed;		/* allocations that failed */
+	__u64 corrupt;		/* objects whose contents had changed */
+	__u64 left;		/* live at the end, and freed then */
+	__u64 ns;		/* from the start gate to its end */
+	__u64 busy_ns;		/* of those, spent in steps */
+	__u64 min_ps;		/* an operation, in the quickest piece of 64 steps */
+};
+
+/*
+ * Run a workload: threads that start together, each with a live set of its
+ * own. What a thread does depends on seed, pattern, live, nr_caches and its
+ * number alone (but with CROSS on the others' speed, and on what fails), not
+ * on the backend. At the end everything is freed. After EINTR the results tell
+ * what was done.
+ *
+ * Bounded by count and duration_ms, of which one may be 0; without a duration
+ * it is max_run_ms. It is refused (E2BIG) if all live sets, full of the largest
+ * objects, had more bytes than max_run_bytes or more than max_objects.
+ */
+#define KMAG_RUN_CHECK		(1U << 0)	/* fill on alloc, check on free */
+struct kmag_ioc_run {
+	__u32 size;
+	__u32 flags;		/* KMAG_RUN_CHECK */
+	__u64 caches;		/* address of __u32[nr_caches]: ids */
+	__u32 nr_caches;	/* 1 to 64; each allocation picks one at random */
+	__u32 pattern;		/* enum kmag_run_pattern */
+	__u32 mode;		/* enum kmag_run_mode */
+	__u32 gfp;		/* as for alloc; not KMAG_GFP_KERNEL in interrupts */
+	__u64 cpus;		/* address of __u64[cpus_len / 8]: bit N is CPU N */
+	__u32 cpus_len;		/* bytes, a multiple of 8; 0: all online CPUs */
+	__u32 threads;		/* dealt out to the CPUs in turn; 0: one for each */
+	__u64 seed;
+	__u64 count;		/* allocations that each thread tries; 0: no limit */
+	__u32 duration_ms;
+	__u32 live;		/* objects in a thread's live set, 1 or more */
+	__u32 on_us;		/* stutter: work for so long, all together, */
+	__u32 off_us;		/* then rest for so long; 0 and 0: never rest */
+	__u32 period_us;	/* interrupts: from one's end to the next; else 0 */
+	__u32 steps;		/* interrupts: steps in each; else 0 */
+	__u64 results;		/* address of struct kmag_run_thread[], or 0 */
+	__u32 max_results;	/* room there; if too small, the first ones */
+	__u32 nr_results;	/* out: threads */
+	struct kmag_run_thread total;	/* out: cpu is 0, ns the longest, min_ps the least */
+};
+
+/* How far the run is that another thread waits for; never waits itself. */
+struct kmag_ioc_progress {
+	__u32 size;
+	__u32 flags;
+	__u64 runs;		/* out: runs that this file has begun */
+	__u64 ns;		/* out: since its start; 0: none is under way */
+	__u64 allocs;		/* out: at most 100 ms old, as the rest */
+	__u64 failed;		/* out */
+	__u64 corrupt;		/* out */
 };
 
 struct kmag_ioc_cache {
@@ -368,5 +485,7 @@ struct kmag_snap_latency {
 #define KMAG_IOC_SHRINK		_IO(KMAG_IOC_TYPE, 6)
 #define KMAG_IOC_VALIDATE	_IO(KMAG_IOC_TYPE, 7)
 #define KMAG_IOC_SNAPSHOT	_IO(KMAG_IOC_TYPE, 8)
+#define KMAG_IOC_RUN		_IO(KMAG_IOC_TYPE, 9)
+#define KMAG_IOC_PROGRESS	_IO(KMAG_IOC_TYPE, 10)
 
 #endif /* _UAPI_KMAG_H */

@@ -2,6 +2,7 @@
 /*
  * The backend that the kernel's kmem_cache is.
  */
+#include <linux/irqflags.h>
 #include <linux/numa.h>
 #include <linux/slab.h>
 
@@ -48,15 +49,32 @@ static void kmem_free(struct kmag_dev_cache *cache, void *obj)
 	kmem_cache_free(cache->kmem, obj);
 }
 
+static void kmem_free_bulk(struct kmag_dev_cache *cache, size_t nr, void **objs)
+{
+	/* The kernel's bulk calls need interrupts enabled; the others do not. */
+	if (irqs_disabled())
+		while (nr)
+			kmem_cache_free(cache->kmem, objs[--nr]);
+	else
+		kmem_cache_free_bulk(cache->kmem, nr, objs);
+}
+
 static bool kmem_alloc_bulk(struct kmag_dev_cache *cache, gfp_t gfp, size_t nr,
 			    void **objs)
 {
-	return kmem_cache_alloc_bulk(cache->kmem, gfp, nr, objs) == nr;
-}
+	size_t i;
 
-static void kmem_free_bulk(struct kmag_dev_cache *cache, size_t nr, void **objs)
-{
-	kmem_cache_free_bulk(cache->kmem, nr, objs);
+	if (!irqs_disabled())
+		return kmem_cache_alloc_bulk(cache->kmem, gfp, nr, objs) == nr;
+
+	for (i = 0; i < nr; i++) {
+		objs[i] = kmem_cache_alloc(cache->kmem, gfp);
+		if (!objs[i]) {
+			kmem_free_bulk(cache, i, objs);
+			return false;
+		}
+	}
+	return true;
 }
 
 static int kmem_shrink(struct kmag_dev_cache *cache, u64 *slabs)

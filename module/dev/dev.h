@@ -10,18 +10,23 @@
  * plan.c      records checked and sorted into one list per worker
  * replay.c    a recorded batch done again
  * workers.c   pinned threads that start together
+ * workload.c  a workload, from its start to its end
+ * pattern.c   what each of its threads does next
+ * pace.c      when it does so: in a thread, in interrupts
  * contents.c  patterns written into objects, and checked
  * snapshot.c  every kmag cache in one buffer
  * backend_*.c who serves a cache
  *
  * Locks: struct kmag_file.lock, a mutex, is held over every command that
- * touches the file's state, a replay included. Workers of a replay run on
- * behalf of its holder; among themselves they synchronize on
- * struct kmag_slot.state. Nothing else is shared.
+ * touches the file's state, a replay or a workload included. Their workers run
+ * on behalf of its holder; among themselves they synchronize on
+ * struct kmag_slot.state, and on the counters of a ring in struct kmag_player.
+ * Nothing else is shared, but struct kmag_progress, which is atomic.
  */
 #ifndef _KMAG_DEV_H
 #define _KMAG_DEV_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -32,12 +37,15 @@
 #define KMAG_DEV_MAX_BATCH	16384U
 #define KMAG_DEV_MAX_OBJECTS	(4U * 1024 * 1024)
 #define KMAG_DEV_MAX_REPLAY	(1024U * 1024)
+#define KMAG_DEV_MAX_RUN_THREADS 1024U
+#define KMAG_DEV_MAX_RUN_MS	(3600U * 1000)
 
 #define KMAG_DEV_CF_ALL		(KMAG_CF_HWALIGN | KMAG_CF_ACCOUNT | \
 				 KMAG_CF_RECLAIM | KMAG_CF_CTOR)
 
 struct kmag_backend_ops;
 struct kmag_cache;
+struct kmag_workload;
 struct kmem_cache;
 
 /**
@@ -48,6 +56,7 @@ struct kmem_cache;
  * @id: for this file
  * @serial: among all that were ever made; part of the contents' pattern
  * @size: of an object
+ * @align: as asked for
  * @flags: KMAG_CF_*
  * @ctor_len: bytes that the constructor writes, or 0
  * @objs: objects by id; the tag tells what contents.c did to them
@@ -62,6 +71,7 @@ struct kmag_dev_cache {
 	u32 id;
 	u32 serial;
 	u32 size;
+	u32 align;
 	u32 flags;
 	u32 ctor_len;
 	struct xarray objs;
@@ -99,6 +109,22 @@ struct kmag_slot {
 };
 
 /**
+ * struct kmag_progress - how far a workload is, for those who do not wait
+ * @runs: that were begun
+ * @start: of the one under way, or 0
+ * @allocs: so far, as the following
+ * @failed: so far
+ * @corrupt: so far
+ */
+struct kmag_progress {
+	atomic64_t runs;
+	atomic64_t start;
+	atomic64_t allocs;
+	atomic64_t failed;
+	atomic64_t corrupt;
+};
+
+/**
  * struct kmag_file - state of an open file
  * @lock: serializes commands
  * @number: of the file, never used again
@@ -112,9 +138,11 @@ struct kmag_slot {
  * @nr_slots: its length
  * @nr_live: slots that hold an object
  * @nr_failed: slots that hold the mark of a failed allocation
+ * @load: the workload that runs
+ * @progress: of it
  */
 struct kmag_file {
-	struct mutex lock;	/* all that follows, but number */
+	struct mutex lock;	/* all that follows, but number and progress */
 	u64 number;
 	struct xarray caches;
 	u32 nr_caches;
@@ -125,6 +153,8 @@ struct kmag_file {
 	u32 nr_slots;
 	u32 nr_live;
 	u32 nr_failed;
+	struct kmag_workload *load;
+	struct kmag_progress progress;
 };
 
 /* ioctl.c */
@@ -152,6 +182,11 @@ void kmag_slots_drop(struct kmag_file *file, const struct kmag_dev_cache *cache)
 
 /* replay.c */
 int kmag_replay(struct kmag_file *file, void *arg);
+
+/* workload.c */
+u64 kmag_workload_max_bytes(void);
+int kmag_workload_run(struct kmag_file *file, void *arg);
+int kmag_workload_progress(struct kmag_file *file, void *arg);
 
 /* snapshot.c */
 int kmag_dev_snapshot(struct kmag_file *file, void *arg);

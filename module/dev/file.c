@@ -154,6 +154,7 @@ int kmag_file_create(struct kmag_file *file, void *arg)
 	cache->ops = kmag_backends[req->backend];
 	cache->serial = atomic_inc_return(&kmag_cache_serials);
 	cache->size = req->object_size;
+	cache->align = req->align;
 	cache->flags = req->cache_flags;
 	if (req->cache_flags & KMAG_CF_CTOR) {
 		cache->ctor_len = kmag_ctor_len(cache->size);

@@ -16,7 +16,7 @@
 
 #include "dev.h"
 
-static_assert(sizeof(struct kmag_ioc_info) == 48);
+static_assert(sizeof(struct kmag_ioc_info) == 64);
 static_assert(sizeof(struct kmag_ioc_create) == 128);
 static_assert(sizeof(struct kmag_ioc_destroy) == 16);
 static_assert(sizeof(struct kmag_ioc_alloc) == 40);
@@ -24,7 +24,10 @@ static_assert(sizeof(struct kmag_ioc_free) == 32);
 static_assert(sizeof(struct kmag_ioc_replay) == 88);
 static_assert(sizeof(struct kmag_ioc_cache) == 24);
 static_assert(sizeof(struct kmag_ioc_snapshot) == 32);
+static_assert(sizeof(struct kmag_ioc_run) == 176);
+static_assert(sizeof(struct kmag_ioc_progress) == 48);
 static_assert(sizeof(struct kmag_replay_rec) == 16);
+static_assert(sizeof(struct kmag_run_thread) == 72);
 
 /* What every structure begins with. */
 struct kmag_ioc_any {
@@ -42,6 +45,8 @@ union kmag_ioc_arg {
 	struct kmag_ioc_replay replay;
 	struct kmag_ioc_cache cache;
 	struct kmag_ioc_snapshot snapshot;
+	struct kmag_ioc_run run;
+	struct kmag_ioc_progress progress;
 };
 
 /**
@@ -85,6 +90,9 @@ static int kmag_info(struct kmag_file *file, void *arg)
 	info->max_objects = KMAG_DEV_MAX_OBJECTS;
 	info->max_replay = KMAG_DEV_MAX_REPLAY;
 	info->max_object_size = KMAG_MAX_SIZE;
+	info->max_run_bytes = kmag_workload_max_bytes();
+	info->max_run_threads = KMAG_DEV_MAX_RUN_THREADS;
+	info->max_run_ms = KMAG_DEV_MAX_RUN_MS;
 	return 0;
 }
 
@@ -166,6 +174,20 @@ static const struct kmag_op kmag_ops[] = {
 		.min_size = offsetofend(struct kmag_ioc_snapshot, needed),
 		.unlocked = true,
 		.fn = kmag_dev_snapshot,
+	},
+	{
+		.cmd = KMAG_IOC_RUN,
+		.size = sizeof(struct kmag_ioc_run),
+		.min_size = offsetofend(struct kmag_ioc_run, steps),
+		.flags = KMAG_RUN_CHECK,
+		.fn = kmag_workload_run,
+	},
+	{
+		.cmd = KMAG_IOC_PROGRESS,
+		.size = sizeof(struct kmag_ioc_progress),
+		.min_size = offsetofend(struct kmag_ioc_progress, allocs),
+		.unlocked = true,
+		.fn = kmag_workload_progress,
 	},
 };
 

@@ -217,7 +217,8 @@ static int kmag_replay_run(struct kmag_file *file, const struct kmag_plan *plan,
 	if (!ret)
 		ret = kmag_workers_run(workers);
 	kmag_workers_end(workers);
-	req->ns = kmag_workers_ns(workers);
+	for (i = 0; i < workers->nr; i++)
+		req->ns = max(req->ns, kmag_worker_ns(workers, i));
 
 	for (i = 0; i < plan->nr_lanes; i++) {
 		const struct kmag_replayer *w = &replayers[i];

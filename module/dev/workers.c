@@ -25,7 +25,8 @@ static int kmag_worker_fn(void *data)
 
 	if (atomic_dec_and_test(&all->ready))
 		complete(&all->all_ready);
-	wait_event(all->gate, READ_ONCE(all->open));
+	/* Pairs with kmag_workers_run(): whoever is let in knows the start. */
+	wait_event(all->gate, smp_load_acquire(&all->open));
 
 	all->fn(all, worker->data);
 
@@ -102,13 +103,13 @@ static int kmag_workers_wait(struct kmag_workers *workers)
 
 	while ((spent = ktime_get_ns() - workers->start) < limit) {
 		u64 ns = min(nap, limit - spent);
-		unsigned long timeout = nsecs_to_jiffies(ns) + 1;
 		struct completion *done = &workers->all_done;
+		unsigned long timeout;
 		long ret;
 
-		/* Of a limit that is far away, the next few years will do. */
-		if (timeout > MAX_SCHEDULE_TIMEOUT)
-			timeout = MAX_SCHEDULE_TIMEOUT;
+		/* Of a limit that is far away, the next few days will do. */
+		timeout = min_t(unsigned long, nsecs_to_jiffies(ns) + 1,
+				MAX_SCHEDULE_TIMEOUT);
 		ret = wait_for_completion_interruptible_timeout(done, timeout);
 		if (ret)
 			return ret < 0 ? -EINTR : 0;
@@ -136,7 +137,8 @@ int kmag_workers_run(struct kmag_workers *workers)
 	wait_for_completion(&workers->all_ready);
 
 	workers->start = ktime_get_ns();
-	WRITE_ONCE(workers->open, true);
+	/* Pairs with kmag_worker_fn(). */
+	smp_store_release(&workers->open, true);
 	wake_up_all(&workers->gate);
 
 	ret = kmag_workers_wait(workers);
@@ -161,20 +163,16 @@ void kmag_workers_end(struct kmag_workers *workers)
 }
 
 /**
- * kmag_workers_ns - how long they worked
+ * kmag_worker_ns - how long a worker took
  * @workers: that have ended
+ * @i: which of them
  *
- * Return: ns from the opening of the gate until the last one was through; 0 if
- * it was never opened.
+ * Return: ns from the opening of the gate until it was through; 0 if the gate
+ * never was opened.
  */
-u64 kmag_workers_ns(const struct kmag_workers *workers)
+u64 kmag_worker_ns(const struct kmag_workers *workers, unsigned int i)
 {
-	unsigned int i;
-	u64 ns = 0;
-
-	for (i = 0; i < workers->nr && workers->start; i++)
-		ns = max(ns, workers->worker[i].end - workers->start);
-	return ns;
+	return workers->start ? workers->worker[i].end - workers->start : 0;
 }
 
 /**

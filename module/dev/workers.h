@@ -81,7 +81,7 @@ kmag_workers_new(unsigned int max,
 int kmag_workers_add(struct kmag_workers *workers, const char *name,
 		     unsigned int cpu, void *data);
 int kmag_workers_run(struct kmag_workers *workers);
-u64 kmag_workers_ns(const struct kmag_workers *workers);
+u64 kmag_worker_ns(const struct kmag_workers *workers, unsigned int i);
 void kmag_workers_end(struct kmag_workers *workers);
 void kmag_workers_free(struct kmag_workers *workers);
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When a player takes its steps: all the time in a thread, or a few in each of
+ * a timer's interrupts; and when it rests, which all do at the same time.
+ */
+#include <linux/bug.h>
+#include <linux/delay.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+
+#include "compat.h"
+#include "workload.h"
+
+/* Steps between two looks at the clock. */
+#define KMAG_PACE_PIECE		64
+/* Steps for which there is nothing to do before a thread goes to sleep. */
+#define KMAG_PACE_SPINS		2000
+#define KMAG_PACE_NAP_US	20
+/* A rest is no longer than this before the thread looks if it shall stop. */
+#define KMAG_PACE_REST_NS	(10 * NSEC_PER_MSEC)
+/* An interrupt ends after so long, though it has not done all its steps. */
+#define KMAG_PACE_IRQ_NS	(500 * NSEC_PER_USEC)
+
+static bool kmag_pace_over(const struct kmag_player *p)
+{
+	return !p->tries || kmag_workers_stopped(p->load->workers);
+}
+
+static void kmag_pace_end(struct kmag_player *p)
+{
+	/* Pairs with kmag_step_cross(): what was done is done. */
+	smp_store_release(&p->over, true);
+}
+
+/* For how long all rest now. */
+static u64 kmag_pace_rest(const struct kmag_workload *load, u64 now)
+{
+	u64 at;
+
+	if (!load->off_ns)
+		return 0;
+	div64_u64_rem(now - load->workers->start, load->on_ns + load->off_ns,
+		      &at);
+	return at < load->on_ns ? 0 : load->on_ns + load->off_ns - at;
+}
+
+static u64 kmag_pace_ops(const struct kmag_player *p)
+{
+	return p->got.allocs + p->got.failed + p->got.frees;
+}
+
+/*
+ * Up to @max steps, at most until @limit_ns have gone by. They end early when
+ * there is nothing to do, which is counted.
+ */
+static void kmag_pace_piece(struct kmag_player *p, unsigned int max,
+			    u64 limit_ns)
+{
+	u64 ops = kmag_pace_ops(p), start = ktime_get_ns(), ns;
+	bool sleeps = p->load->mode == KMAG_RUN_THREAD;
+
+	while (max-- && !kmag_pace_over(p)) {
+		if (!kmag_pattern_step(p)) {
+			p->idle++;
+			break;
+		}
+		p->idle = 0;
+		/* Filling and checking may take long, objects being large. */
+		if (sleeps && p->load->check)
+			cond_resched();
+		if (!sleeps && ktime_get_ns() - start > limit_ns)
+			break;
+	}
+
+	ops = kmag_pace_ops(p) - ops;
+	if (!ops)
+		return;
+	ns = ktime_get_ns() - start;
+	p->got.busy_ns += ns;
+	ns = div64_u64(ns * 1000, ops);
+	if (!p->got.min_ps || ns < p->got.min_ps)
+		p->got.min_ps = ns;
+}
+
+static void kmag_pace_thread(struct kmag_player *p)
+{
+	u64 rest;
+
+	while (!kmag_pace_over(p)) {
+		cond_resched();
+		rest = kmag_pace_rest(p->load, ktime_get_ns());
+		if (rest) {
+			rest = min(rest, KMAG_PACE_REST_NS);
+			rest = div_u64(rest, NSEC_PER_USEC) + 1;
+			usleep_range(rest, rest + KMAG_PACE_NAP_US);
+			continue;
+		}
+		kmag_pace_piece(p, KMAG_PACE_PIECE, 0);
+		if (p->idle > KMAG_PACE_SPINS)
+			usleep_range(KMAG_PACE_NAP_US, 2 * KMAG_PACE_NAP_US);
+		else if (p->idle)
+			cpu_relax();
+	}
+	kmag_pace_end(p);
+}
+
+static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
+{
+	struct kmag_player *p = container_of(timer, struct kmag_player, timer);
+	const struct kmag_workload *load = p->load;
+	u64 now = ktime_get_ns(), rest;
+
+	/* What was promised is what is tried. */
+	WARN_ON_ONCE(load->mode == KMAG_RUN_HARDIRQ ? !in_hardirq() :
+						      !in_serving_softirq());
+	/* Interrupts may keep the thread from running that would stop us. */
+	if (kmag_pace_over(p) || now - load->workers->start > load->limit_ns) {
+		kmag_pace_end(p);
+		complete(&p->done);
+		return HRTIMER_NORESTART;
+	}
+	rest = kmag_pace_rest(load, now);
+	if (!rest) {
+		kmag_pace_piece(p, load->steps, KMAG_PACE_IRQ_NS);
+		/* Slow as we may be, threads get the larger part. */
+		rest = max(load->period_ns, 2 * (ktime_get_ns() - now));
+	}
+	hrtimer_set_expires(timer, ktime_add_ns(ktime_get(), rest));
+	return HRTIMER_RESTART;
+}
+
+static void kmag_pace_interrupts(struct kmag_player *p)
+{
+	enum hrtimer_mode mode = p->load->mode == KMAG_RUN_HARDIRQ ?
+		HRTIMER_MODE_REL_PINNED_HARD : HRTIMER_MODE_REL_PINNED_SOFT;
+
+	init_completion(&p->done);
+	hrtimer_setup(&p->timer, kmag_pace_tick, CLOCK_MONOTONIC, mode);
+	hrtimer_start(&p->timer, ns_to_ktime(p->load->period_ns), mode);
+	/* A kernel thread gets no signals, and is not taken for hung so. */
+	while (wait_for_completion_interruptible(&p->done))
+		;
+	hrtimer_cancel(&p->timer);
+}
+
+/**
+ * kmag_pace - a worker of a workload
+ * @workers: all of them
+ * @data: the player
+ */
+void kmag_pace(struct kmag_workers *workers, void *data)
+{
+	struct kmag_player *p = data;
+
+	if (p->load->mode == KMAG_RUN_THREAD)
+		kmag_pace_thread(p);
+	else
+		kmag_pace_interrupts(p);
+}
