@@ -11,7 +11,7 @@
 #include "kmag_test.h"
 #include "kselftest_harness.h"
 
-#define NR_CMDS 9
+#define NR_CMDS 11
 
 /* Every command with its structure, and how much of it is needed. */
 static const struct {
@@ -28,6 +28,8 @@ static const struct {
 	{ KMAG_IOC_SHRINK, sizeof(struct kmag_ioc_cache), 12 },
 	{ KMAG_IOC_VALIDATE, sizeof(struct kmag_ioc_cache), 12 },
 	{ KMAG_IOC_SNAPSHOT, sizeof(struct kmag_ioc_snapshot), 32 },
+	{ KMAG_IOC_RUN, sizeof(struct kmag_ioc_run), 88 },
+	{ KMAG_IOC_PROGRESS, sizeof(struct kmag_ioc_progress), 32 },
 };
 
 FIXTURE(any)
@@ -88,6 +90,9 @@ TEST_F(any, info)
 	EXPECT_GE(info->max_objects, 1000000);
 	EXPECT_GE(info->max_replay, KMAG_REPLAY_MAX_BULK);
 	EXPECT_GE(info->max_object_size, 65536);
+	EXPECT_GE(info->max_run_bytes, 64 << 20);
+	EXPECT_GE(info->max_run_threads, 64);
+	EXPECT_GE(info->max_run_ms, 60000);
 }
 
 TEST_F(any, unknown_command)
@@ -186,6 +191,7 @@ TEST_F(any, unknown_flags)
 		[3] = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
 		[4] = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
 		[5] = KMAG_REPLAY_CHECK | KMAG_REPLAY_RESET,
+		[9] = KMAG_RUN_CHECK,
 	};
 	unsigned int i, bit;
 
