@@ -57,10 +57,10 @@ static int has_symbol(const char *name)
 	return has;
 }
 
-static int load_corrupt(const char *symbol)
+static int load_corrupt(const char *symbol, const char *free_symbol)
 {
 	const char *dir = getenv("KMAG_TEST_MODULES");
-	char path[256], args[64];
+	char path[256], args[128];
 	int fd, ret;
 
 	if (dir) {
@@ -74,7 +74,8 @@ static int load_corrupt(const char *symbol)
 		*strrchr(path, '/') = 0;
 		strcat(path, "/modules/kmag_corrupt.ko");
 	}
-	snprintf(args, sizeof(args), "symbol=%s", symbol);
+	snprintf(args, sizeof(args), "symbol=%s free_symbol=%s", symbol,
+		 free_symbol);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -92,12 +93,14 @@ FIXTURE_SETUP(contents)
 	/* A test that was aborted may have left it. */
 	syscall(SYS_delete_module, "kmag_corrupt", O_NONBLOCK);
 	if (variant->backend == KMAG_BACKEND_KMAG) {
-		ret = load_corrupt("kmag_cache_alloc");
+		ret = load_corrupt("kmag_cache_alloc", "kmag_dev:kmag_free");
 	} else {
 		/* Its name since 6.10, and before. */
-		ret = load_corrupt("kmem_cache_alloc_noprof");
+		ret = load_corrupt("kmem_cache_alloc_noprof",
+				   "kmag_dev:kmem_free");
 		if (ret == -ENOENT)
-			ret = load_corrupt("kmem_cache_alloc");
+			ret = load_corrupt("kmem_cache_alloc",
+					   "kmag_dev:kmem_free");
 	}
 	ASSERT_EQ(ret, 0)
 		TH_LOG("kmag_corrupt.ko: %s", strerror(-ret));
@@ -258,6 +261,39 @@ TEST_F(contents, replay)
 	EXPECT_EQ(req.frees, NR);
 	EXPECT_EQ(req.corrupt, 1);
 	EXPECT_EQ(req.live, 0);
+}
+
+/* An allocator that gives an object to two owners. */
+TEST_F(contents, given_twice)
+{
+	struct kmag_ioc_run req = {
+		.size = sizeof(req),
+		.flags = KMAG_RUN_CHECK,
+		.caches = (uintptr_t)&self->id,
+		.nr_caches = 1,
+		.pattern = KMAG_RUN_LIFO,
+		.threads = 1,
+		.count = 2 * NR,
+		.live = NR,
+	};
+	int twice = open(PARAM "twice", O_WRONLY | O_CLOEXEC);
+	unsigned int nth;
+
+	ASSERT_GE(twice, 0);
+	/* Never the first of a live set: the one before it was freed. */
+	for (nth = 0; nth < 2 * NR; nth += 5) {
+		ASSERT_EQ(flip(twice, nth), 0);
+		ASSERT_EQ(follow(self->comm, "kmag_run/"), 0);
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &req), 0);
+		ASSERT_EQ(captured(), 2 * NR);
+		ASSERT_EQ(follow(self->comm, ""), 0);
+		EXPECT_EQ(req.total.allocs, 2 * NR);
+		EXPECT_EQ(req.total.frees + req.total.left, 2 * NR);
+		EXPECT_EQ(req.total.corrupt, nth != 0) TH_LOG("the %uth", nth);
+	}
+	close(twice);
+	/* All came back in the end, each once. */
+	ASSERT_EQ(kmag_destroy(self->fd, self->id, 0), 0);
 }
 
 TEST_HARNESS_MAIN

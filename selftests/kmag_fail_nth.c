@@ -351,6 +351,46 @@ TEST_F_TIMEOUT(fail, replay, 600)
 	EXPECT_EQ(kmag_destroy(self->fd, id, 0), 0);
 }
 
+TEST_F_TIMEOUT(fail, run, 600)
+{
+	const __u64 cpus = 1;
+	struct kmag_run_thread threads[2];
+	struct kmag_ioc_run good = {
+		.size = sizeof(good),
+		.flags = KMAG_RUN_CHECK,
+		.nr_caches = 1,
+		.pattern = KMAG_RUN_LIFO,
+		.cpus = (uintptr_t)&cpus,
+		.cpus_len = sizeof(cpus),
+		.threads = 2,
+		.count = NR,
+		.live = NR,
+		.results = (uintptr_t)threads,
+		.max_results = 2,
+	};
+	struct sweep s;
+	__u32 id;
+	int ret;
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "fail", 200,
+			      KMAG_CF_CTOR, &id), 0);
+	good.caches = (uintptr_t)&id;
+	for (sweep_begin(&s); sweep_next(&s);) {
+		struct kmag_ioc_run req = good;
+
+		arm(s.n);
+		ret = kmag_call(self->fd, KMAG_IOC_RUN, &req);
+		SWEEP_CHECK(&s, ret);
+		/* The threads themselves are not disturbed. */
+		if (!ret)
+			ASSERT_EQ(req.total.allocs, 2 * NR);
+		if (variant->backend == KMAG_BACKEND_KMAG)
+			ASSERT_EQ(live_objects(self->fd), 0);
+	}
+	SWEEP_END(&s);
+	EXPECT_EQ(kmag_destroy(self->fd, id, 0), 0);
+}
+
 static void call_sweep(struct __test_metadata *_metadata, int fd,
 		       unsigned long cmd, void *arg)
 {

@@ -10,6 +10,13 @@
  *	echo -n NAME >/sys/module/kmag_corrupt/parameters/comm
  *	cat /sys/module/kmag_corrupt/parameters/captured
  *	echo OFFSET >/sys/module/kmag_corrupt/parameters/flip
+ *
+ * Or it makes an allocator of two owners for one object: the Nth object that
+ * was captured is the one before it again. When one of the two frees it, what
+ * should have been given out goes back instead, so that nothing is freed twice
+ * and nothing is lost:
+ *
+ *	echo N >/sys/module/kmag_corrupt/parameters/twice
  */
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
@@ -26,10 +33,21 @@ static char *caller = "kmag_dev";
 module_param(caller, charp, 0444);
 MODULE_PARM_DESC(caller, "module that it is returned to");
 
-static DEFINE_RAW_SPINLOCK(lock);	/* the following three */
+/* Of kmag_dev itself: what it calls need not be a place for a probe. */
+static char *free_symbol = "kmag_dev:kmag_free";
+module_param(free_symbol, charp, 0444);
+MODULE_PARM_DESC(free_symbol, "function whose second argument is an object");
+
+static DEFINE_RAW_SPINLOCK(lock);	/* all that follows */
 static char comm[TASK_COMM_LEN];
 static unsigned int captured;
 static u8 *last;
+static unsigned int twice;
+static void *doubled;	/* has two owners */
+static void *aside;	/* what one of them should have got */
+
+module_param(twice, uint, 0644);
+MODULE_PARM_DESC(twice, "number of the object that is the one before it; 0: none");
 
 module_param(captured, uint, 0444);
 MODULE_PARM_DESC(captured, "objects seen since comm was written");
@@ -74,6 +92,21 @@ static const struct kernel_param_ops flip_ops = { .set = flip_set };
 module_param_cb(flip, &flip_ops, NULL, 0200);
 MODULE_PARM_DESC(flip, "offset of a byte to change in the last object");
 
+/* Arguments can be changed where it is known how they are passed. */
+#ifdef CONFIG_X86_64
+static void *second_argument(const struct pt_regs *regs)
+{
+	return (void *)regs->si;
+}
+
+static void set_second_argument(struct pt_regs *regs, void *arg)
+{
+	regs->si = (unsigned long)arg;
+}
+#else
+#error "say how this machine passes arguments"
+#endif
+
 /* Not to be followed: no return probe. */
 static int on_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
@@ -100,12 +133,36 @@ static int on_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 		return 0;
 	raw_spin_lock_irqsave(&lock, flags);
 	if (comm[0] && obj) {
-		captured++;
-		last = obj;
+		if (++captured == twice && last) {
+			aside = obj;
+			WRITE_ONCE(doubled, last);
+			regs_set_return_value(regs, (unsigned long)last);
+		} else {
+			last = obj;
+		}
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return 0;
 }
+
+static int on_free(struct kprobe *p, struct pt_regs *regs)
+{
+	void *obj = second_argument(regs);
+	unsigned long flags;
+
+	/* Whoever was given it sees this; for others it is no matter. */
+	if (!obj || obj != READ_ONCE(doubled))
+		return 0;
+	raw_spin_lock_irqsave(&lock, flags);
+	if (obj == doubled) {
+		set_second_argument(regs, aside);
+		WRITE_ONCE(doubled, NULL);
+	}
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return 0;
+}
+
+static struct kprobe free_probe = { .pre_handler = on_free };
 
 static struct kretprobe probe = {
 	.entry_handler	= on_entry,
@@ -115,13 +172,23 @@ static struct kretprobe probe = {
 
 static int __init kmag_corrupt_init(void)
 {
+	int ret;
+
+	free_probe.symbol_name = free_symbol;
+	ret = register_kprobe(&free_probe);
+	if (ret)
+		return ret;
 	probe.kp.symbol_name = symbol;
-	return register_kretprobe(&probe);
+	ret = register_kretprobe(&probe);
+	if (ret)
+		unregister_kprobe(&free_probe);
+	return ret;
 }
 
 static void __exit kmag_corrupt_exit(void)
 {
 	unregister_kretprobe(&probe);
+	unregister_kprobe(&free_probe);
 	if (probe.nmissed)
 		pr_warn("%d calls were missed\n", probe.nmissed);
 }
@@ -129,5 +196,5 @@ static void __exit kmag_corrupt_exit(void)
 module_init(kmag_corrupt_init);
 module_exit(kmag_corrupt_exit);
 
-MODULE_DESCRIPTION("kmag: change a byte of an object that somebody else holds");
+MODULE_DESCRIPTION("kmag: spoil objects that somebody else holds");
 MODULE_LICENSE("GPL");
