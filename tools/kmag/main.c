@@ -14,6 +14,7 @@ static const struct subcommand commands[] = {
 	{ "watch", "the same as it changes: what is held, needed, and served where", cmd_watch },
 	{ "diff", "what became of each cache between two snapshots", cmd_diff },
 	{ "report", "a folder of tables and pictures of results", cmd_report },
+	{ "run", "one workload, on kmag and on the kernel's own slab", cmd_run },
 };
 
 static void usage(FILE *to)

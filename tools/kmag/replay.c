@@ -391,7 +391,6 @@ static int finish(struct replay *r, struct side *s, const struct options *o)
 
 static int replay(struct replay *r, const struct options *o)
 {
-	static const char * const names[] = { "kmag", "slub" };
 	struct kmag_ioc_info info;
 	char *verdict, *error;
 	unsigned int k;
@@ -415,7 +414,7 @@ static int replay(struct replay *r, const struct options *o)
 		r->nr_sides++;
 		r->info = info;
 		s->backend = k;
-		s->name = names[k];
+		s->name = backend_names[k];
 		if (!(info.backends & 1U << k)) {
 			say("this kernel's " KMAG_DEVICE " has no %s backend", s->name);
 			return KMAG_EXIT_MISSING;
@@ -496,10 +495,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &o->result;
 		return 0;
 	case 'b':
-		o->backends[KMAG_BACKEND_KMAG] = !strcmp(arg, "kmag") || !strcmp(arg, "both");
-		o->backends[KMAG_BACKEND_KMEM] = !strcmp(arg, "slub") || !strcmp(arg, "both");
-		if (!o->backends[KMAG_BACKEND_KMAG] && !o->backends[KMAG_BACKEND_KMEM])
-			argp_error(state, "--backend takes kmag, slub or both, not '%s'", arg);
+		option_backends(state, arg, o->backends);
 		return 0;
 	case KEY_NO_CHECK:
 		o->no_check = true;

@@ -105,3 +105,15 @@ unsigned int option_word(struct argp_state *state, const char *option, const cha
 	argp_error(state, "--%s takes %s, not '%s'", option, list, arg);
 	exit(KMAG_EXIT_USAGE);
 }
+
+const char * const backend_names[2] = { "kmag", "slub" };
+
+void option_backends(struct argp_state *state, const char *arg, bool backends[2])
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		backends[i] = !strcmp(arg, backend_names[i]) || !strcmp(arg, "both");
+	if (!backends[0] && !backends[1])
+		argp_error(state, "--backend takes kmag, slub or both, not '%s'", arg);
+}

@@ -38,4 +38,10 @@ long option_number(struct argp_state *state, const char *option, const char *arg
 unsigned int option_word(struct argp_state *state, const char *option, const char *arg,
 			 const char * const *words, unsigned int nr);
 
+/* What both allocators are called; by enum kmag_backend */
+extern const char * const backend_names[2];
+
+/* kmag, slub or both; ends the program if it is none of them. */
+void option_backends(struct argp_state *state, const char *arg, bool backends[2]);
+
 #endif /* KMAG_RESULT_H */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A workload done on one allocator, and what came of it. */
+#ifndef KMAG_LOAD_H
+#define KMAG_LOAD_H
+
+#include <jansson.h>
+#include <kmag.h>
+#include <stdint.h>
+
+#include "dev.h"
+#include "spec.h"
+
+struct load {
+	enum kmag_backend backend;
+	const char *name;
+	struct kmag_ioc_run run;
+	struct kmag_run_thread *threads;	/* ->run.nr_results */
+	/* kmag only */
+	struct account account;			/* of all its caches, at the end */
+	struct tiers tiers;
+	uint64_t live;				/* objects that were not freed: none */
+	uint64_t validate_errors;
+};
+
+/**
+ * load_run - do a workload, and look at what it left
+ * @l: filled in; to be freed with load_free() in any case
+ * @s: the workload, its backends aside
+ * @backend: where
+ *
+ * Shows how far it is, if it takes over a second.
+ *
+ * Return: exit code, after one sentence if it is not 0.
+ */
+int load_run(struct load *l, const struct spec *s, enum kmag_backend backend);
+void load_free(struct load *l);
+
+/* What is wrong with it, as one sentence to be freed, or NULL. */
+char *load_verdict(const struct load *l);
+
+/* In all threads, by the time that they spent in the allocator. */
+double load_ns_per_op(const struct load *l);
+
+json_t *load_json(const struct load *l);
+
+#endif /* KMAG_LOAD_H */
