@@ -15,6 +15,7 @@ static const struct subcommand commands[] = {
 	{ "diff", "what became of each cache between two snapshots", cmd_diff },
 	{ "report", "a folder of tables and pictures of results", cmd_report },
 	{ "run", "one workload, on kmag and on the kernel's own slab", cmd_run },
+	{ "stress", "many workloads at random, with contents checked", cmd_stress },
 };
 
 static void usage(FILE *to)

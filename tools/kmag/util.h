@@ -65,5 +65,6 @@ int cmd_watch(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_stress(int argc, char **argv);
 
 #endif /* KMAG_UTIL_H */

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kmag stress: many workloads at random, with contents checked.
+ *
+ * Each is a line of the log, and the line is the command that does it again:
+ * what came of it stands behind as a comment.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "pick.h"
+#include "result.h"
+#include "spec.h"
+#include "util.h"
+
+#define DEFAULT_S	10
+
+struct options {
+	struct result_options result;
+	bool backends[2];
+	uint64_t seed;
+	uint64_t count;
+	uint64_t duration_us;
+	bool keep_going;
+};
+
+struct stress {
+	const struct options *o;
+	struct kmag_ioc_info info;
+	uint64_t workloads;
+	uint64_t allocs;
+	uint64_t failed;
+	json_t *faults;
+};
+
+static void tell(const struct options *o, const char *fmt, ...) __printf(2, 3);
+static void tell(const struct options *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->result.json)
+		return;
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	/* Should the kernel not survive it, the log must have it. */
+	fflush(stdout);
+}
+
+/* One workload on all backends; exit code, if there is no going on. */
+static int one(struct stress *st, uint64_t seed)
+{
+	uint64_t start = now_ns(), allocs = 0;
+	char *command, *verdict = NULL;
+	struct load load;
+	struct spec s;
+	unsigned int k;
+	int ret;
+
+	pick_spec(&s, seed, &st->info);
+	memcpy(s.backends, st->o->backends, sizeof(s.backends));
+	command = spec_command(&s);
+	tell(st->o, "%s", command);
+	for (k = 0; k < 2 && !verdict; k++) {
+		if (!s.backends[k])
+			continue;
+		ret = load_run(&load, &s, k);
+		allocs += load.run.total.allocs;
+		st->failed += load.run.total.failed;
+		if (!ret)
+			verdict = load_verdict(&load);
+		load_free(&load);
+		if (ret) {
+			free(command);
+			return ret;
+		}
+	}
+	st->workloads++;
+	st->allocs += allocs;
+	tell(st->o, " # %llu: %s, %s allocations, %.2f s\n", (unsigned long long)st->workloads,
+	     verdict ? verdict : "good", commas(allocs), (now_ns() - start) / 1e9);
+	if (verdict)
+		json_array_append_new(st->faults, json_pack("{s:s, s:s}", "command", command,
+							    "wrong", verdict));
+	free(verdict);
+	free(command);
+	return KMAG_EXIT_OK;
+}
+
+static int stress(struct stress *st)
+{
+	const struct options *o = st->o;
+	uint64_t start = now_ns(), seeds = o->seed;
+	int ret = KMAG_EXIT_OK, fd = dev_open(&st->info);
+	size_t faults;
+
+	if (fd < 0)
+		return KMAG_EXIT_MISSING;
+	close(fd);
+	while (!ret && (!o->count || st->workloads < o->count) &&
+	       (!o->duration_us || now_ns() - start < o->duration_us * 1000) &&
+	       (o->keep_going || !json_array_size(st->faults)))
+		ret = one(st, pick_chance(&seeds));
+	if (ret)
+		return ret;
+	faults = json_array_size(st->faults);
+	tell(o, "# seed %llu: %s workloads, %s allocations, %s failed, %.1f s, %zu faults\n",
+	     (unsigned long long)o->seed, commas(st->workloads), commas(st->allocs),
+	     commas(st->failed), (now_ns() - start) / 1e9, faults);
+	ret = result_tell(&o->result,
+			  json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:O}",
+				    "schema", "kmag.stress/1", "seed", (json_int_t)o->seed,
+				    "workloads", (json_int_t)st->workloads,
+				    "allocations", (json_int_t)st->allocs,
+				    "failed", (json_int_t)st->failed,
+				    "seconds", (now_ns() - start) / 1e9,
+				    "faults", st->faults));
+	if (!faults || ret)
+		return ret;
+	say("%zu of %s workloads went wrong", faults, commas(st->workloads));
+	return KMAG_EXIT_FAILED;
+}
+
+enum {
+	KEY_SEED = 256,
+};
+
+static const struct argp_option options[] = {
+	{ "backend", 'b', "NAME", 0, "kmag, slub or both (kmag)", 0 },
+	{ "seed", KEY_SEED, "N", 0, "Where all chances begin (another one each time)", 0 },
+	{ "count", 'n', "N", 0, "Workloads", 0 },
+	{ "duration", 'd', "TIME", 0, "Begin no other after this (10s, if there is no count)", 0 },
+	{ "keep-going", 'k', NULL, 0, "Go on after a fault", 0 },
+	{}
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->result;
+		return 0;
+	case 'b':
+		option_backends(state, arg, o->backends);
+		return 0;
+	case 'n':
+		o->count = option_number(state, "count", arg, 1, LONG_MAX);
+		return 0;
+	case 'd':
+		o->duration_us = option_time(state, "duration", arg, 1, 86400000000000);
+		return 0;
+	case 'k':
+		o->keep_going = true;
+		return 0;
+	case KEY_SEED:
+		o->seed = option_number(state, "seed", arg, 0, LONG_MAX);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->count && !o->duration_us)
+			o->duration_us = DEFAULT_S * 1000000ULL;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int cmd_stress(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, NULL,
+		"Run workloads at random, one after the other, and check what objects contain.\v\n"
+		"Each is a line of the log that does it again, as a command. After each, slabs and magazines are validated and the bytes must add up. Stops at the first fault.\n",
+		result_argp, NULL, NULL };
+	struct options o = { .backends = { true, false }, .seed = time(NULL) };
+	struct stress st = { .o = &o, .faults = json_array() };
+	int ret;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	ret = stress(&st);
+	json_decref(st.faults);
+	return ret;
+}
