@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# workloads.sh [SECONDS] - kmag run and kmag stress in a guest: on good input
+# and bad, on an allocator that makes a mistake, and for SECONDS at random.
+# Prints TAP.
+
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
+plan 43
+seconds=${1:-30}
+corrupt=/lib/kmag/kmag_corrupt.ko
+mkdir -p /tmp/w && cd /tmp/w || exit 1
+
+bad()
+{
+	pattern=$1 name=$2
+	shift 2
+	expect 2 "$pattern" "$name" kmag run "$@"
+}
+
+bad 'pattern takes pair, two' 'an unknown pattern' -p zigzag
+bad 'mode takes thread, hardirq' 'an unknown mode' -m nmi
+bad 'gfp takes kernel, atomic' 'an unknown class' -g dma
+bad 'size takes' 'a size of nothing' -s 0
+bad 'size takes' 'a size that is none' -s 64,,64
+bad 'more than the' 'a size that is too large' -s 300000
+bad 'live takes' 'an empty live set' -l 0
+bad 'objects in 2 live sets' 'too many objects' -p churn -t 2 -l 3000000
+bad 'more than the .* that a run may hold' 'too many bytes' -p churn -s 65536 -l 100000
+bad 'threads are more' 'too many threads' -t 100000
+bad 'cpus takes' 'CPUs that are none' -c 1-0
+bad 'CPU 77 is not online' 'a CPU that is not there' -c 0,77
+bad 'duration takes' 'a duration that is none' -d 5x
+bad 'that a run may take' 'a duration that is too long' -d 100h
+bad 'count takes' 'a count of nothing' -n 0
+bad 'stutter takes' 'half a stutter' --stutter 5ms
+bad 'interrupts may not' 'an interrupt that may sleep' -m hardirq -g kernel
+bad 'at most 16384' 'large objects in an interrupt' -m softirq -s 20000
+bad 'for --mode hardirq' 'a period without interrupts' --period 1ms
+bad 'undo what --ctor' 'zeroed and constructed' --zero --ctor
+bad 'power of two' 'an odd alignment' --align 24
+expect 2 'backend takes' 'stress on an unknown allocator' kmag stress -b slob
+expect 2 'count takes' 'stress of no workloads' kmag stress -n 0
+
+expect 0 'mean, kmag / slub' 'run on both' kmag run -d 500ms
+expect 0 'contents changed  *0  *0' 'run with contents checked' \
+	kmag run -p spike -s 64,1000,8000 -n 20000 -t 3 --ctor --check
+expect 0 'thread on CPU' 'run in hard interrupts' kmag run -p cross -m hardirq -n 5000 --check
+expect 0 'thread on CPU' 'run in soft interrupts' kmag run -p burst -m softirq -n 5000 --check
+expect 0 'of 2.0 s, .* allocations' 'it shows how far it is' kmag run -b kmag -p churn -d 2s
+expect 0 'kmag.run/1' 'run as JSON' \
+	kmag run --json -b kmag --report run.json -p random -s 32,700 -t 2 -n 10000 --seed 99
+[ "$(field run.json allocations)" = 20000 ] && [ "$(field run.json skew)" = 0 ] &&
+	[ "$(field run.json validate_errors)" = 0 ] && [ "$(field run.json not_freed)" = 0 ]
+result $? 'its figures'
+frees=$(field run.json frees)
+command=$(sed -n 's/^ *"command": "\(.*\)",$/\1/p' run.json)
+# shellcheck disable=SC2086 # its words
+expect 0 'kmag.run/1' 'run it again by the command that it tells' \
+	$command --report again.json --json
+[ "$frees" -gt 10000 ] && [ "$(field again.json frees)" = "$frees" ]
+result $? 'the same comes of it'
+
+# A run for ever that is killed leaves nothing.
+kmag run -b kmag -p spike -l 10000 -d 1h >/dev/null 2>&1 &
+sleep 1
+kill -9 $!
+wait $! 2>/dev/null
+expect 0 '^0 caches' 'no cache is left of a run that was killed' kmag stat
+
+# strip FILE: the commands of a log
+strip()
+{
+	sed -n 's/ # .*//p' "$1"
+}
+
+expect 0 '20 workloads.* 0 faults' 'stress of 20 workloads' kmag stress -n 20 --seed 5
+cp out first
+expect 0 '20 workloads.* 0 faults' 'stress from the same seed' kmag stress -n 20 --seed 5
+strip out >second.commands
+strip first | cmp -s - second.commands && [ "$(grep -c '^kmag run ' second.commands)" = 20 ]
+result $? 'the same workloads'
+command=$(sed -n 7p second.commands)
+# shellcheck disable=SC2086 # its words
+expect 0 'contents checked' 'one of them alone' $command
+
+# An allocator that gives an object to two owners: the second object of a live
+# set that is being filled is the first one again.
+seed=0
+while [ $seed -lt 200 ]; do
+	kmag stress -n 1 --seed $seed >line
+	grep -q 'pattern [lf]ifo --mode thread .* --live [0-9][0-9].* --threads 1 ' line && break
+	seed=$((seed + 1))
+done
+insmod $corrupt
+echo 2 >/sys/module/kmag_corrupt/parameters/twice
+spoil()
+{
+	printf 'kmag_run/' >/sys/module/kmag_corrupt/parameters/comm
+}
+spoil
+expect 1 'contents of 1 objects' 'run tells of an object with two owners' \
+	kmag run -b kmag -p lifo -t 1 -n 1000 --check
+spoil
+expect 1 '1 of 1 workloads went wrong' 'stress stops there' kmag stress -n 3 --seed $seed
+spoil
+expect 1 '1 of 3 workloads went wrong' 'or goes on, if it is told to' \
+	kmag stress -n 3 --seed $seed --keep-going
+rmmod kmag_corrupt
+
+expect 0 ' 0 faults' "stress for $seconds seconds" \
+	kmag stress --backend both --duration "${seconds}s" --seed 1
+tail -n 1 out
+expect 0 '^0 caches' 'no cache is left' kmag stat
+rmmod kmag_dev
+expect 3 'there is no /dev/kmag' 'stress without the device' kmag stress
+
+finished
