@@ -250,8 +250,9 @@ static void pages_from_elsewhere(struct kunit *test)
 {
 	struct kmag_test_source *pages = kmag_test_pages(test);
 	struct kmag_cache *cache = kmag_test_cache(test, 300, 0, 0, NULL);
-	const unsigned int nr = 3 * cache->capacity;
+	const unsigned int nr = 30 * cache->capacity;
 	void **objs = kmag_test_array(test, nr);
+	unsigned long needed;
 	unsigned int i;
 
 	if (num_online_nodes() < 2)
@@ -261,18 +262,48 @@ static void pages_from_elsewhere(struct kunit *test)
 	for (i = 0; i < nr; i++)
 		KUNIT_EXPECT_NE(test, page_to_nid(virt_to_page(objs[i])),
 				numa_mem_id());
-	/* No magazine is filled from there. */
-	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.rounds, 0);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_SLAB) +
-			      kmag_test_stat(cache, KMAG_ALLOC_PAGE), nr);
+	/*
+	 * Magazines are filled from there as from here: no slab more than they
+	 * need, one trip a magazine.
+	 */
+	needed = DIV_ROUND_UP(nr, cache->slab_slots);
 	KUNIT_EXPECT_EQ(test, kmag_test_node(cache)->nr_slabs, 0);
+	KUNIT_EXPECT_LE(test, kmag_test_stat(cache, KMAG_SLAB_NEW),
+			needed + DIV_ROUND_UP(cache->capacity, cache->slab_slots));
+	KUNIT_EXPECT_LE(test, kmag_test_stat(cache, KMAG_DEPOT_VISIT), 31);
+	KUNIT_EXPECT_LE(test, kmag_test_stat(cache, KMAG_ALLOC_SLAB) +
+			      kmag_test_stat(cache, KMAG_ALLOC_PAGE), 31);
 	kmag_test_exact(test, cache, nr);
 	/* And home they go. */
 	kmag_test_free(cache, objs, nr);
-	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.rounds, 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_SLAB) +
 			      kmag_test_stat(cache, KMAG_FREE_PAGE), nr);
 	kmag_test_exact(test, cache, 0);
+}
+
+/* A named node that has nothing is no failure where others have some. */
+static void failures_are_counted_once(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 300, 0, 0, NULL);
+	int far = next_online_node(first_online_node);
+	void *obj;
+
+	if (num_online_nodes() < 2)
+		kunit_skip(test, "needs two nodes");
+	KUNIT_ASSERT_EQ(test, kmag_this_node(), first_online_node);
+	/* The preferred order, and the smallest. */
+	pages->fail_from = 1;
+	pages->fail_to = cache->order > cache->min_order ? 2 : 1;
+	obj = kmag_cache_alloc_node(cache, GFP_KERNEL, far);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_FAIL), 0);
+	kmag_cache_free(cache, obj);
+	pages->fail_every = 1;
+	KUNIT_EXPECT_NULL(test, kmag_cache_alloc_node(cache, GFP_KERNEL |
+						      __GFP_THISNODE, far));
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_FAIL), 1);
+	pages->fail_every = 0;
 }
 
 /* Objects of two nodes in one run: each goes to its own. */
@@ -335,6 +366,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(magazines_are_filled_cheaply),
 	KUNIT_CASE(nofail_has_its_limits),
 	KUNIT_CASE(pages_from_elsewhere),
+	KUNIT_CASE(failures_are_counted_once),
 	KUNIT_CASE(runs_of_two_nodes),
 	KUNIT_CASE(this_node_or_none),
 	{}

@@ -166,14 +166,43 @@ static void shrinker_goes_round(struct kunit *test)
 }
 
 /* One scan for @nr objects and slots, of kmag's shrinker alone. */
-static int scan_once(unsigned int nr)
+static int scan_once(unsigned long nr)
 {
 	char command[100];
 
 	snprintf(command, sizeof(command),
-		 "for f in /sys/kernel/debug/shrinker/kmag-*/scan; do echo 0 0 %u >$f; done",
+		 "for f in /sys/kernel/debug/shrinker/kmag-*/scan; do echo 0 0 %lu >$f; done",
 		 nr);
 	return kmag_test_shell(command);
+}
+
+/* Leave no empty slab, which a scan would take first. */
+static void reap_empty(struct kmag_cache *cache)
+{
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+
+	while (kmag_slab_reap(cache, kmag_test_node(cache), 0, ULONG_MAX, &left))
+		kmag_slab_settle(cache, &left);
+}
+
+/* Of many empty slabs it takes those that were asked for. */
+static void scans_are_bounded_by_slabs(struct kunit *test)
+{
+	struct kmag_cache *cache;
+	struct kmag_node *node;
+
+	if (kmag_test_nr_caches())
+		kunit_skip(test, "needs to have the caches to itself");
+	cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	node = kmag_test_node(cache);
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(),
+		       100 * cache->slab_slots);
+	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 100);
+	KUNIT_ASSERT_EQ(test, scan_once(1), 0);
+	KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], 99);
+	KUNIT_ASSERT_EQ(test, scan_once(50 * cache->slab_slots), 0);
+	KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], 49);
+	kmag_test_exact(test, cache, 0);
 }
 
 /* It takes what is asked for, and not always from the same cache. */
@@ -198,6 +227,8 @@ static void scans_are_bounded_and_go_round(struct kunit *test)
 	}
 	for (nr = 1; nr <= 2; nr++) {
 		/* A magazine each, which is the least there is. */
+		for (i = 0; i < 2; i++)
+			reap_empty(caches[i]);
 		for (i = 0; i < 2; i++)
 			KUNIT_ASSERT_EQ(test, scan_once(1), 0);
 		for (i = 0; i < 2; i++)
@@ -444,6 +475,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shrink_reaches_every_cpu),
 	KUNIT_CASE(pressure_takes_depots_and_empty_slabs),
 	KUNIT_CASE(shrinker_goes_round),
+	KUNIT_CASE(scans_are_bounded_by_slabs),
 	KUNIT_CASE(scans_are_bounded_and_go_round),
 	KUNIT_CASE(empty_slabs_are_reason_enough),
 	KUNIT_CASE(full_magazines_are_reason_enough),

@@ -236,8 +236,8 @@ static void takes_and_gives_runs(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&left.dead));
 	KUNIT_EXPECT_EQ(test, node->empty_free, slots);
 
-	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, &left), 0);
-	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 0, &left), 1);
+	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, 9, &left), 0);
+	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 0, 9, &left), 1);
 	KUNIT_EXPECT_EQ(test, node->nr_slabs, 0);
 	KUNIT_EXPECT_EQ(test, node->slots, 0);
 	KUNIT_EXPECT_EQ(test, node->bytes, 0);
@@ -354,7 +354,7 @@ static void cold_slabs_go_first(struct kunit *test)
 	kmag_slab_give(cache, objs, slots, &left);
 	kmag_slab_give(cache, objs + slots, slots, &left);
 	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 2);
-	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, &left), 1);
+	KUNIT_EXPECT_EQ(test, kmag_slab_reap(cache, node, 1, 9, &left), 1);
 	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&left.dead, struct kmag_slab,
 						   list), cold);
 	kmag_slab_settle(cache, &left);

@@ -355,6 +355,8 @@ static struct page *pages_stub(gfp_t gfp, int nid, unsigned int order)
 
 	if (source_fails(&page_source, gfp, order))
 		return NULL;
+	if (page_source.elsewhere && (gfp & __GFP_THISNODE))
+		return NULL;
 	if (page_source.elsewhere)
 		nid = next_online_node(nid) < MAX_NUMNODES ?
 		      next_online_node(nid) : first_online_node;

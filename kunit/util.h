@@ -160,7 +160,8 @@ bool kmag_test_doubled(void **objs, size_t nr);
  * @fail_every: every so many fail; 0 for none
  * @fail_order: pages of this order and above fail; 0 for none
  * @fail_cheap: those fail that may not reclaim
- * @elsewhere: pages come from another node than was asked for
+ * @elsewhere: pages come from another node than was asked for, or not at all
+ *	where it must be that one
  * @gfp_any: flags that any of them had
  * @gfp_all: flags that all of them had
  */

@@ -82,7 +82,10 @@ static bool refused(struct kmag_cache *cache, gfp_t gfp)
 	return false;
 }
 
-/* Past the magazines: from a node's slabs and nowhere else. */
+/*
+ * Past the magazines: from a node's slabs and nowhere else. Counts what it gets;
+ * whether nothing is a failure, the caller knows.
+ */
 static void *alloc_from_node(struct kmag_cache *cache, gfp_t gfp, int nid,
 			     enum kmag_stat *tier)
 {
@@ -103,7 +106,6 @@ static void *alloc_from_node(struct kmag_cache *cache, gfp_t gfp, int nid,
 
 fail:
 	*tier = KMAG_ALLOC_FAIL;
-	kmag_count(cache, KMAG_ALLOC_FAIL);
 	return NULL;
 }
 
@@ -140,6 +142,8 @@ notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
 		obj = alloc_from_node(cache, gfp, kmag_this_node(), &tier);
 	else if (unlikely(!kmag_pcp_pop(kmag_pcp(cache), &obj)))
 		obj = kmag_alloc_object(cache, gfp & ~__GFP_ZERO, &tier);
+	if (!obj && (gfp & __GFP_THISNODE))
+		kmag_count(cache, KMAG_ALLOC_FAIL);
 	kmag_latency_end(cache, tier, start);
 	obj = prepare(cache, obj, gfp);
 	trace_kmag_alloc(cache, obj, call_site ?: _RET_IP_, gfp, NUMA_NO_NODE);
@@ -150,8 +154,11 @@ EXPORT_SYMBOL_GPL(kmag_alloc_odd);
 /* May an object come from anywhere, though @node was named? */
 static bool node_is_any(int node, gfp_t gfp)
 {
-	return node == NUMA_NO_NODE || node == kmag_this_node() ||
-	       (!node_state(node, N_MEMORY) && !(gfp & __GFP_THISNODE));
+	if (node == NUMA_NO_NODE)
+		return true;
+	/* A task that may migrate is on this node for the moment only. */
+	return !(gfp & __GFP_THISNODE) &&
+	       (node == kmag_this_node() || !node_state(node, N_MEMORY));
 }
 
 void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
@@ -170,13 +177,13 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 		return NULL;
 	start = kmag_latency_start(cache);
 	obj = alloc_from_node(cache, gfp | __GFP_NOWARN, node, &tier);
-	kmag_latency_end(cache, tier, start);
 	if (!obj && !(gfp & __GFP_THISNODE))
 		return kmag_alloc_at(cache, gfp, _RET_IP_);
+	kmag_latency_end(cache, tier, start);
 	obj = prepare(cache, obj, gfp);
 	trace_kmag_alloc(cache, obj, _RET_IP_, gfp, node);
-	return obj;
-
+	if (obj)
+		return obj;
 fail:
 	kmag_count(cache, KMAG_ALLOC_FAIL);
 	return NULL;
@@ -355,7 +362,8 @@ static noinline int alloc_rest(struct kmag_cache *cache, gfp_t gfp, size_t nr,
 		if (likely(plain))
 			done += pop_run(cache, objs + done, nr - done, false);
 	}
-	if (plain && want_init_on_alloc(0))
+	/* Also if it stopped to be plain meanwhile: what was popped before. */
+	if (want_init_on_alloc(0))
 		for (i = 0; i < nr; i++)
 			memset(objs[i], 0, cache->fast.zero);
 	return nr;

@@ -23,6 +23,21 @@ static struct kmag_node *this_node(struct kmag_cache *cache)
 	return cache->node[kmag_this_node()];
 }
 
+/* A node whose slabs have @nr objects, this one first; NULL if none has. */
+static struct kmag_node *node_with(struct kmag_cache *cache, unsigned long nr)
+{
+	struct kmag_node *node = this_node(cache);
+	int nid;
+
+	/* Hints: who comes too late looks again. */
+	if (READ_ONCE(node->free) >= nr)
+		return node;
+	for_each_online_node(nid)
+		if (READ_ONCE(cache->node[nid]->free) >= nr)
+			return cache->node[nid];
+	return NULL;
+}
+
 static void gate_open(struct kmag_cpu *cpu)
 {
 	struct kmag_pcp *pcp = &cpu->fast;
@@ -186,14 +201,13 @@ static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 }
 
 /*
- * Load a full magazine, or as many objects as the slabs have. On the @first
- * try, if they have less than a magazine holds, take none: slabs must be made,
- * outside the lock. On the second the depot is not visited again.
+ * Load a full magazine, or as many objects as the slabs of @node have. On the
+ * @first try, if they have less than a magazine holds, take none: slabs must be
+ * made, outside the lock. On the second the depot is not visited again.
  */
 static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
-				 bool first)
+				 struct kmag_node *node, bool first)
 {
-	struct kmag_node *node = this_node(cache);
 	struct kmag_pcp *pcp = &cpu->fast;
 	struct kmag_magazine *mag = NULL;
 
@@ -219,8 +233,8 @@ static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
  * Allocate from this CPU's magazines, by way of depot and slabs. They are in
  * use if this is the middle of an operation of this CPU: then past them.
  */
-static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged,
-		       enum kmag_stat *tier)
+static void *cpu_alloc(struct kmag_cache *cache, struct kmag_node *node,
+		       bool first, bool paged, enum kmag_stat *tier)
 {
 	struct kmag_pcp *pcp;
 	struct kmag_cpu *cpu;
@@ -231,7 +245,7 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged,
 	cpu = cpu_claim(cache, &flags);
 	if (!cpu) {
 		*tier = paged ? KMAG_ALLOC_PAGE : KMAG_ALLOC_SLAB;
-		if (kmag_slab_take(cache, this_node(cache), &obj, 1))
+		if (kmag_slab_take(cache, node, &obj, 1))
 			kmag_count(cache, *tier);
 		return obj;
 	}
@@ -241,7 +255,7 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged,
 	if (!pcp->rounds && pcp->prev_rounds)
 		swap_locked(cpu);
 	if (!pcp->rounds)
-		*tier = cpu_refill(cache, cpu, first);
+		*tier = cpu_refill(cache, cpu, node, first);
 	if (*tier == KMAG_ALLOC_SLAB && paged)
 		*tier = KMAG_ALLOC_PAGE;
 	if (pcp->rounds) {
@@ -254,21 +268,6 @@ static void *cpu_alloc(struct kmag_cache *cache, bool first, bool paged,
 	cpu_unlock(cpu, flags);
 	kmag_slab_settle(cache, &left);
 	return obj;
-}
-
-/* One object from whatever node has one. */
-static void *alloc_anywhere(struct kmag_cache *cache)
-{
-	void *obj;
-	int nid;
-
-	for_each_online_node(nid) {
-		if (!kmag_slab_take(cache, cache->node[nid], &obj, 1))
-			continue;
-		kmag_count(cache, KMAG_ALLOC_SLAB);
-		return obj;
-	}
-	return NULL;
 }
 
 void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
@@ -288,19 +287,23 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
 		return obj;
 	for (;;) {
 		int nid = kmag_this_node();
+		struct kmag_node *node = NULL;
 
-		obj = cpu_alloc(cache, !tried, paged, tier);
-		/* Pages may have come from another node than this one. */
-		if (!obj && tried) {
-			*tier = KMAG_ALLOC_SLAB;
-			obj = alloc_anywhere(cache);
-		}
+		if (tried)
+			node = node_with(cache, cache->capacity) ?:
+			       node_with(cache, 1);
+		obj = cpu_alloc(cache, node ?: cache->node[nid], !tried, paged,
+				tier);
 		if (obj)
 			return obj;
 		kmag_depot_stock(cache, nid);
 		if (!tried) {
-			if (kmag_slab_grow(cache, cheap, nid, cache->capacity))
-				paged = true;
+			/* Pages of this node, objects of others, their pages. */
+			paged = kmag_slab_grow(cache, cheap | __GFP_THISNODE,
+					       nid, cache->capacity);
+			if (!paged && !node_with(cache, cache->capacity))
+				paged = kmag_slab_grow(cache, cheap, nid,
+						       cache->capacity);
 			tried = true;
 			continue;
 		}
@@ -394,7 +397,7 @@ enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
 {
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
-		return KMAG_FREE_MAG;	/* most likely, later */
+		return KMAG_PARKED;
 	}
 	WARN_ON_ONCE(!rcu_is_watching());
 	if (swap_unlocked(cache, false) &&

@@ -64,8 +64,10 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 			cond_resched();
 		}
 		kmag_depot_purge(&node->depot, KMAG_DEPOT_EMPTIES);
-		kmag_slab_reap(cache, node, 0, &left);
-		kmag_slab_settle(cache, &left);
+		while (kmag_slab_reap(cache, node, 0, ULONG_MAX, &left)) {
+			kmag_slab_settle(cache, &left);
+			cond_resched();
+		}
 	}
 	freed = kmag_sum(cache, KMAG_SLAB_FREED) - freed;
 	mutex_unlock(&cache->fence_lock);
@@ -117,19 +119,23 @@ static void shrink_node(struct kmag_cache *cache, struct kmag_node *node,
 			unsigned long nr, struct scan *scan)
 {
 	struct kmag_slab *slab;
-	unsigned long moved;
+	unsigned long moved, want, looked;
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	do {
-		moved = drain_one(cache, &node->depot, &left);
-		kmag_slab_reap(cache, node, 0, &left);
+		looked = scan->looked;
+		/* Empty slabs first: they cost the least, and no cached object. */
+		want = DIV_ROUND_UP(nr - scan->looked, cache->slab_slots);
+		moved = 0;
+		if (!kmag_slab_reap(cache, node, 0, want, &left))
+			moved = drain_one(cache, &node->depot, &left);
 		list_for_each_entry(slab, &left.dead, list) {
 			scan->slots += slab->slots;
 			scan->looked += slab->slots;
 		}
 		scan->looked += moved;
 		scan->pages += kmag_slab_settle(cache, &left);
-	} while (moved && scan->looked < nr);
+	} while (looked != scan->looked && scan->looked < nr);
 	kmag_depot_purge(&node->depot, KMAG_DEPOT_EMPTIES);
 }
 

@@ -181,12 +181,12 @@ static struct page *slab_pages(struct kmag_cache *cache, gfp_t gfp, int nid,
 	if (cache->order > cache->min_order) {
 		/* Only if it costs nobody anything. */
 		page = kmag_pages_alloc((gfp | __GFP_NOWARN | __GFP_NORETRY) &
-					~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL),
+					~(__GFP_RECLAIM | __GFP_NOFAIL |
+					  __GFP_HIGH),
 					nid, cache->order);
 		if (page)
 			return page;
 		*order = cache->min_order;
-		kmag_count(cache, KMAG_SLAB_FALLBACK);
 	}
 	/* The page allocator takes NOFAIL for small orders only. */
 	if (*order > 1)
@@ -244,6 +244,8 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	set_page_private(page, slab->index);
 	account_pages(slab, 1);
 	kmag_count(cache, KMAG_SLAB_NEW);
+	if (order < cache->order)
+		kmag_count(cache, KMAG_SLAB_FALLBACK);
 	trace_kmag_slab_create(cache, slab);
 	return slab;
 
@@ -257,14 +259,14 @@ err_slab:
 unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 			    unsigned int want)
 {
-	struct kmag_node *node = cache->node[nid];
+	/* Where the last one came from: the page allocator chooses. */
+	struct kmag_node *home = cache->node[nid];
 	unsigned int made = 0;
 	unsigned long flags;
 
 	/* A hint: two CPUs may both make slabs, or neither make enough. */
-	while (!made || READ_ONCE(node->free) < want) {
+	while (!made || READ_ONCE(home->free) < want) {
 		struct kmag_slab *slab = slab_new(cache, gfp, nid);
-		struct kmag_node *home;
 
 		if (!slab)
 			break;
@@ -273,9 +275,6 @@ unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 		slab_link(home, slab);
 		raw_spin_unlock_irqrestore(&home->lock, flags);
 		made++;
-		/* Elsewhere: the page allocator had nothing near. */
-		if (home != node)
-			break;
 	}
 	return made;
 }
@@ -451,26 +450,21 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_give);
 
-unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
-			     unsigned long keep, struct kmag_leftovers *left)
+unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
+			    unsigned long keep, unsigned long max,
+			    struct kmag_leftovers *left)
 {
-	unsigned long reaped = 0, before;
+	unsigned int reaped = 0;
 	unsigned long flags;
 
-	do {
-		before = reaped;
-		raw_spin_lock_irqsave(&node->lock, flags);
-		while (node->nr[KMAG_EMPTY] > keep &&
-		       reaped - before < KMAG_SLAB_BATCH) {
-			/* The one that was used last is on top: leave it. */
-			slab_unlink(node,
-				    list_last_entry(&node->slabs[KMAG_EMPTY],
-						    struct kmag_slab, list),
-				    left);
-			reaped++;
-		}
-		raw_spin_unlock_irqrestore(&node->lock, flags);
-	} while (reaped != before);
+	max = min_t(unsigned long, max, KMAG_SLAB_BATCH);
+	raw_spin_lock_irqsave(&node->lock, flags);
+	for (; reaped < max && node->nr[KMAG_EMPTY] > keep; reaped++)
+		/* The one that was used last is on top: leave it. */
+		slab_unlink(node, list_last_entry(&node->slabs[KMAG_EMPTY],
+						  struct kmag_slab, list),
+			    left);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return reaped;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_reap);
@@ -480,16 +474,16 @@ struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
 	u32 end = kmag_table_end();
 
 	while (*index < end) {
-		struct kmag_slab *slab = kmag_table_get((*index)++);
+		struct kmag_slab *slab;
 
-		if (slab && slab->cache == cache)
-			return slab;
-		/* Others' slabs may be many. */
 		if (*index % KMAG_WALK_PIECE == 0) {
 			rcu_read_unlock();
 			cond_resched();
 			rcu_read_lock();
 		}
+		slab = kmag_table_get((*index)++);
+		if (slab && slab->cache == cache)
+			return slab;
 	}
 	return NULL;
 }

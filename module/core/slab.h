@@ -137,15 +137,17 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
  * @cache: the cache
  * @node: the node
  * @keep: empty slabs that may stay
+ * @max: how many to collect at most
  * @left: where they are put
  *
- * In pieces of a few slabs a lock hold.
+ * A few at a time: the caller settles them and comes again.
  *
  * Context: Any but NMI. Takes node->lock.
- * Return: slabs collected.
+ * Return: slabs collected; 0 when there is none left.
  */
-unsigned long kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
-			     unsigned long keep, struct kmag_leftovers *left);
+unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
+			    unsigned long keep, unsigned long max,
+			    struct kmag_leftovers *left);
 
 /**
  * kmag_slab_settle - free slabs, report misuse
