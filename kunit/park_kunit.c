@@ -155,6 +155,7 @@ static void what_does_not_fit_stays_allocated(struct kunit *test)
 	pretend_no_more(flags);
 	kmag_park_flush();
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_PARKED), KMAG_PARK_MAX);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_PARK_FULL), 3);
 	/* The last three are still where they were; nothing else is lost. */
 	kmag_test_exact(test, cache, 3);
 	kmag_test_free(cache, objs + KMAG_PARK_MAX, 3);

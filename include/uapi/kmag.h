@@ -331,6 +331,9 @@ struct kmag_snap_head {
 	__u64 time_ns;		/* CLOCK_MONOTONIC */
 };
 
+/* Room for events that may be counted one day. */
+#define KMAG_SNAP_STATS		64
+
 /* Slabs by fullness: empty, eighths of partial slabs, full. */
 #define KMAG_SNAP_CLASSES	10
 
@@ -360,6 +363,7 @@ struct kmag_snap_head {
  * @KMAG_SLAB_FREED: slabs given back to the page allocator
  * @KMAG_SLAB_FALLBACK: made with the smallest order, under pressure
  * @KMAG_PARKED: frees in NMI put aside
+ * @KMAG_PARK_FULL: frees in NMI that found no room: the object stays allocated
  * @KMAG_NR_STATS: their number
  *
  * An allocation or a free is counted once, by the lowest layer it had to
@@ -390,6 +394,7 @@ enum kmag_stat {
 	KMAG_SLAB_FREED,
 	KMAG_SLAB_FALLBACK,
 	KMAG_PARKED,
+	KMAG_PARK_FULL,
 	KMAG_NR_STATS
 };
 
@@ -428,7 +433,7 @@ struct kmag_snap_cache {
 	__u64 tail_bytes;	/* of those, behind the last object of a slab */
 	__u64 mag_bytes;	/* magazines */
 	__u64 meta_bytes;	/* slab descriptors and per-CPU state */
-	__u64 stats[KMAG_NR_STATS];
+	__u64 stats[KMAG_SNAP_STATS];	/* by enum kmag_stat; 0 above those there are */
 	__u64 empty_bytes;	/* of slab_bytes, in slabs without any object */
 	__u64 needed_bytes;	/* of the slabs held, the fewest that hold the live objects */
 	__u32 nr_latencies;	/* struct kmag_snap_latency after the nodes; 0 or TIERS */
@@ -463,7 +468,7 @@ struct kmag_snap_node {
 };
 
 /* Tiers are KMAG_ALLOC_MAG to KMAG_FREE_PAGE. */
-#define KMAG_SNAP_TIERS		(KMAG_FREE_PAGE + 1)
+#define KMAG_SNAP_TIERS		9
 #define KMAG_SNAP_BUCKETS	32
 
 /* How long operations took, since that was switched on (debugfs). */

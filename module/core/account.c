@@ -10,6 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/math64.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -20,6 +21,15 @@
 #include "magazine.h"
 #include "registry.h"
 #include "slab.h"
+
+/* What is copied to users as it is must not change by accident. */
+static_assert(sizeof(struct kmag_snap_head) == 24);
+static_assert(sizeof(struct kmag_snap_cache) == 848);
+static_assert(sizeof(struct kmag_snap_cpu) == 48);
+static_assert(sizeof(struct kmag_snap_node) == 128);
+static_assert(sizeof(struct kmag_snap_latency) == 288);
+static_assert(KMAG_NR_STATS <= KMAG_SNAP_STATS);
+static_assert(KMAG_FREE_PAGE + 1 == KMAG_SNAP_TIERS);
 
 unsigned long kmag_sum(const struct kmag_cache *cache, enum kmag_stat stat)
 {
@@ -135,8 +145,8 @@ static struct orders snap_orders(const struct kmag_cache *cache, u64 slabs,
 
 	o.low_slots = o.low_bytes / cache->stride;
 	if (o.low_slots < cache->slab_slots)
-		o.low = (slabs * cache->slab_slots - slots) /
-			(cache->slab_slots - o.low_slots);
+		o.low = div_u64(slabs * cache->slab_slots - slots,
+				cache->slab_slots - o.low_slots);
 	o.high = slabs - o.low;
 	return o;
 }
@@ -159,9 +169,9 @@ static u64 snap_needed(const struct kmag_cache *cache,
 		       const struct kmag_snap_cache *snap)
 {
 	struct orders o = snap_orders(cache, snap->slabs, snap->slots);
-	u64 high = min(o.high, snap->live / cache->slab_slots);
+	u64 high = min(o.high, div_u64(snap->live, cache->slab_slots));
 	u64 rest = snap->live - high * cache->slab_slots;
-	u64 low = DIV_ROUND_UP(rest, o.low_slots);
+	u64 low = DIV_ROUND_UP_ULL(rest, o.low_slots);
 
 	if (high < o.high &&
 	    (low > o.low || low * o.low_bytes >= o.high_bytes)) {
@@ -172,28 +182,32 @@ static u64 snap_needed(const struct kmag_cache *cache,
 	return high * o.high_bytes + min(low, o.low) * o.low_bytes;
 }
 
-struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
+/* Room for any cache's record, latencies or not. */
+static struct kmag_snap_cache *snap_alloc(gfp_t gfp)
+{
+	return kvzalloc(sizeof(struct kmag_snap_cache) +
+			num_possible_cpus() * sizeof(struct kmag_snap_cpu) +
+			num_possible_nodes() * sizeof(struct kmag_snap_node) +
+			KMAG_SNAP_TIERS * sizeof(struct kmag_snap_latency), gfp);
+}
+
+/* Takes no memory: locks may be held that the shrinker asks for. */
+void kmag_snapshot_fill(struct kmag_cache *cache, struct kmag_snap_cache *snap)
 {
 	unsigned int nr_cpus = num_possible_cpus();
 	unsigned int nr_nodes = num_possible_nodes();
 	/* Set once, and kept until the cache goes. */
 	unsigned int nr_lats = READ_ONCE(cache->latency) ? KMAG_SNAP_TIERS : 0;
 	struct kmag_snap_latency *latency;
-	struct kmag_snap_cache *snap;
 	struct kmag_snap_node *node;
 	struct kmag_snap_cpu *cpu;
 	unsigned int i;
 	s64 parked;
-	size_t size;
-
-	size = sizeof(*snap) + nr_cpus * sizeof(*cpu) +
-	       nr_nodes * sizeof(*node) + nr_lats * sizeof(*latency);
-	snap = kvzalloc(size, gfp);
-	if (!snap)
-		return NULL;
 
 	snap->size = sizeof(*snap);
-	snap->record_size = size;
+	snap->record_size = sizeof(*snap) + nr_cpus * sizeof(*cpu) +
+			    nr_nodes * sizeof(*node) +
+			    nr_lats * sizeof(*latency);
 	snap->id = cache->id;
 	snap->flags = cache->flags & ~KMAG_PANIC;
 	if (cache->ctor)
@@ -213,6 +227,8 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 	snap->latency_on = READ_ONCE(cache->latency_on);
 	snap->meta_bytes = struct_size(cache, node, nr_node_ids) +
 			   nr_cpus * sizeof(struct kmag_cpu);
+	if (nr_lats)
+		snap->meta_bytes += kmag_latency_bytes();
 
 	cpu = kmag_snapshot_cpus(snap);
 	for_each_possible_cpu(i)
@@ -229,22 +245,36 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 	snap->transit = atomic_long_read(&cache->transit) + parked;
 	snap->skew = snap->slots - snap->live - snap->cpu_objs -
 		     snap->depot_objs - snap->slab_free - snap->transit;
-	snap->slabs_needed = DIV_ROUND_UP(snap->live, snap->slab_slots);
+	snap->slabs_needed = DIV_ROUND_UP_ULL(snap->live, snap->slab_slots);
 	snap->empty_bytes = snap_empty(cache, snap);
 	snap->needed_bytes = snap_needed(cache, snap);
+}
+
+struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
+{
+	struct kmag_snap_cache *snap = snap_alloc(gfp);
+
+	if (snap)
+		kmag_snapshot_fill(cache, snap);
 	return snap;
 }
 
 struct kmag_snap_cache *kmag_snapshot_next(unsigned int id, gfp_t gfp)
 {
-	struct kmag_snap_cache *snap = NULL;
+	struct kmag_snap_cache *snap = snap_alloc(gfp);
 	struct kmag_cache *cache;
 
+	if (!snap)
+		return ERR_PTR(-ENOMEM);
 	mutex_lock(&kmag_caches_lock);
 	cache = kmag_registry_find(id);
 	if (cache)
-		snap = kmag_snapshot(cache, gfp) ?: ERR_PTR(-ENOMEM);
+		kmag_snapshot_fill(cache, snap);
 	mutex_unlock(&kmag_caches_lock);
+	if (!cache) {
+		kvfree(snap);
+		return NULL;
+	}
 	return snap;
 }
 EXPORT_SYMBOL_GPL(kmag_snapshot_next);

@@ -197,6 +197,7 @@ static const char * const stat_names[] = {
 	[KMAG_SLAB_FREED] = "slab_freed",
 	[KMAG_SLAB_FALLBACK] = "slab_fallback",
 	[KMAG_PARKED] = "parked",
+	[KMAG_PARK_FULL] = "park_full",
 };
 
 static void stats_print(struct seq_file *m, struct kmag_snap_cache *s)
@@ -396,7 +397,11 @@ static void print_latency(struct seq_file *m, struct kmag_snap_cache *snap)
 	struct kmag_snap_latency *latency = kmag_snapshot_latencies(snap);
 	unsigned int i, b;
 
-	head(m, "latency", "tier count mean_ns max_ns below_2^0_ns below_2^1_ns and so on");
+	head(m, "latency", "tier count mean_ns max_ns"
+	     " lt_2^0 lt_2^1 lt_2^2 lt_2^3 lt_2^4 lt_2^5 lt_2^6 lt_2^7"
+	     " lt_2^8 lt_2^9 lt_2^10 lt_2^11 lt_2^12 lt_2^13 lt_2^14 lt_2^15"
+	     " lt_2^16 lt_2^17 lt_2^18 lt_2^19 lt_2^20 lt_2^21 lt_2^22 lt_2^23"
+	     " lt_2^24 lt_2^25 lt_2^26 lt_2^27 lt_2^28 lt_2^29 lt_2^30 ge_2^30");
 	for (i = 0; i < snap->nr_latencies; i++, latency++) {
 		seq_printf(m, "%s %llu %llu %llu", stat_names[i], latency->count,
 			   latency->count ? div64_u64(latency->sum_ns, latency->count) : 0,

@@ -32,6 +32,9 @@ void __kmag_latency_end(struct kmag_cache *cache, enum kmag_stat tier,
 				    KMAG_SNAP_BUCKETS - 1);
 	struct kmag_latency __percpu *latency = cache->latency;
 
+	/* A free that was put aside has not been served yet. */
+	if (tier >= KMAG_SNAP_TIERS)
+		return;
 	this_cpu_inc(latency->tier[tier].nr[bucket]);
 	this_cpu_add(latency->tier[tier].sum, ns);
 	/* An interrupt in between may lose its maximum to ours. */
@@ -84,6 +87,11 @@ EXPORT_SYMBOL_IF_KUNIT(kmag_latency_set);
 void kmag_latency_free(struct kmag_cache *cache)
 {
 	free_percpu(cache->latency);
+}
+
+size_t kmag_latency_bytes(void)
+{
+	return num_possible_cpus() * sizeof(struct kmag_latency);
 }
 
 void kmag_latency_sum(struct kmag_cache *cache, enum kmag_stat tier,

@@ -33,6 +33,9 @@ void kmag_latency_free(struct kmag_cache *cache);
 void kmag_latency_sum(struct kmag_cache *cache, enum kmag_stat tier,
 		      struct kmag_snap_latency *out);
 
+/* Memory of a cache's histogram. */
+size_t kmag_latency_bytes(void);
+
 void __kmag_latency_end(struct kmag_cache *cache, enum kmag_stat tier,
 			u64 start);
 

@@ -32,6 +32,7 @@ void kmag_park(struct kmag_cache *cache, void *obj)
 	unsigned int nr = park->nr;
 
 	if (nr == KMAG_PARK_MAX) {
+		kmag_count(cache, KMAG_PARK_FULL);
 		pr_err_once("cache %s-%u: too many frees in NMIs; an object stays allocated\n",
 			    cache->name, cache->id);
 		return;

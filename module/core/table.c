@@ -179,8 +179,15 @@ EXPORT_SYMBOL_IF_KUNIT(kmag_table_end);
 
 unsigned long kmag_table_bytes(void)
 {
-	/* The array of chunks is less than 1/500 of this and left out. */
-	return READ_ONCE(nr_chunks) * sizeof(struct chunk);
+	struct chunk_array *array;
+	unsigned long bytes = READ_ONCE(nr_chunks) * sizeof(struct chunk);
+
+	rcu_read_lock();
+	array = rcu_dereference(chunks);
+	if (array)
+		bytes += struct_size(array, chunk, array->nr);
+	rcu_read_unlock();
+	return bytes;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_table_bytes);
 

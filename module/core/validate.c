@@ -187,38 +187,52 @@ static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
 		      v->away, cached, (s64)v->away - (s64)cached, snap->live);
 }
 
+/* What magazines can hold at most: those of all CPUs, and all full depots. */
+static size_t max_cached(const struct kmag_cache *cache,
+			 struct kmag_snap_cache *snap)
+{
+	const struct kmag_snap_node *node = kmag_snapshot_nodes(snap);
+	size_t mags = 2 * snap->nr_cpus;
+	unsigned int i;
+
+	for (i = 0; i < snap->nr_nodes; i++)
+		mags += node[i].full_max;
+	return mags * cache->capacity;
+}
+
 int kmag_cache_validate(struct kmag_cache *cache)
 {
 	struct validation v = { .cache = cache };
 	struct kmag_snap_cache *snap;
 	int ret = -ENOMEM;
 
-	/* Keep away the shrinker, CPU hotplug and whoever drains the cache. */
-	mutex_lock(&kmag_caches_lock);
-	mutex_lock(&cache->fence_lock);
+	/* All memory before the locks: the shrinker asks for the first of them. */
 	snap = kmag_snapshot(cache, GFP_KERNEL);
 	if (!snap)
-		goto out_unlock;
-	/* Room for what may come while we collect. */
-	v.max_cached = 2 * (snap->cpu_objs + snap->depot_objs) +
-		       2 * snap->nr_cpus * snap->capacity;
+		return -ENOMEM;
+	v.max_cached = max_cached(cache, snap);
 	v.cached = kvmalloc_array(v.max_cached, sizeof(*v.cached), GFP_KERNEL);
 	if (!v.cached)
 		goto out_snap;
+	memset(snap, 0, snap->record_size);
+
+	/* Keep away the shrinker, CPU hotplug and whoever drains the cache. */
+	mutex_lock(&kmag_caches_lock);
+	mutex_lock(&cache->fence_lock);
+	kmag_snapshot_fill(cache, snap);
 	collect_cpus(&v);
 	collect_depots(&v);
 	check_cached(&v);
 	check_slabs(&v);
 	check_counts(&v, snap);
-	kvfree(v.cached);
 	cache->validated = v.errors;
 	ret = v.errors;
-
-out_snap:
-	kvfree(snap);
-out_unlock:
 	mutex_unlock(&cache->fence_lock);
 	mutex_unlock(&kmag_caches_lock);
+
+	kvfree(v.cached);
+out_snap:
+	kvfree(snap);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(kmag_cache_validate);
