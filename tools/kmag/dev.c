@@ -74,15 +74,20 @@ static bool take_cache(const char *from, const char *end, struct snap_cache *c)
 	from += size;
 	c->c.name[KMAG_NAME_LEN - 1] = '\0';
 	if (c->c.nr_cpus > (stop - from) / sizeof(uint32_t) ||
-	    c->c.nr_nodes > (stop - from) / sizeof(uint32_t))
+	    c->c.nr_nodes > (stop - from) / sizeof(uint32_t) ||
+	    c->c.nr_latencies > (stop - from) / sizeof(uint32_t))
 		return false;
 	c->cpus = xalloc(c->c.nr_cpus * sizeof(*c->cpus));
 	c->nodes = xalloc(c->c.nr_nodes * sizeof(*c->nodes));
+	c->latencies = xalloc(c->c.nr_latencies * sizeof(*c->latencies));
 	for (i = 0; i < c->c.nr_cpus; i++, from += size)
 		if (!take(from, stop, &c->cpus[i], sizeof(*c->cpus), &size))
 			return false;
 	for (i = 0; i < c->c.nr_nodes; i++, from += size)
 		if (!take(from, stop, &c->nodes[i], sizeof(*c->nodes), &size))
+			return false;
+	for (i = 0; i < c->c.nr_latencies; i++, from += size)
+		if (!take(from, stop, &c->latencies[i], sizeof(*c->latencies), &size))
 			return false;
 	return true;
 }
@@ -154,6 +159,7 @@ void snapshot_free(struct snapshot *s)
 	for (i = 0; i < s->nr; i++) {
 		free(s->caches[i].cpus);
 		free(s->caches[i].nodes);
+		free(s->caches[i].latencies);
 	}
 	free(s->caches);
 	*s = (struct snapshot){};

@@ -19,6 +19,7 @@ struct snap_cache {
 	struct kmag_snap_cache c;
 	struct kmag_snap_cpu *cpus;	/* ->c.nr_cpus */
 	struct kmag_snap_node *nodes;	/* ->c.nr_nodes */
+	struct kmag_snap_latency *latencies;	/* ->c.nr_latencies */
 };
 
 struct snapshot {

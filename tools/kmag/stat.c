@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmag stat: what each kmag cache holds, and where its operations were served. */
+#include <string.h>
+
+#include "latency.h"
 #include "snapfile.h"
 #include "util.h"
 #include "view.h"
@@ -7,6 +10,9 @@
 struct stat_view {
 	struct view view;
 	bool per_cpu;
+	bool latency;
+	const char *set_latency;	/* on, off or NULL */
+	bool failed;
 	struct account account;
 	struct tiers tiers;
 };
@@ -58,6 +64,10 @@ static void add_row(struct view *v, const struct snap_cache *s)
 	print_row(&s->c);
 	if (sv->per_cpu)
 		print_cpus(s);
+	if (sv->latency)
+		latency_print(s);
+	if (sv->set_latency && latency_switch(&s->c, !strcmp(sv->set_latency, "on")))
+		sv->failed = true;
 }
 
 static void print_total(const struct view *v)
@@ -102,6 +112,7 @@ static json_t *json_cache(const struct snap_cache *s)
 						"frees", (json_int_t)c->frees));
 	}
 	json_object_set_new(json, "cpus", cpus);
+	json_object_set_new(json, "latency", latency_json(s));
 	return json;
 }
 
@@ -115,6 +126,8 @@ static const struct view_ops stat_ops = {
 
 static const struct argp_option options[] = {
 	{ "cpus", 'c', NULL, 0, "Show the magazines of each CPU", 0 },
+	{ "latency", 'l', "on|off", OPTION_ARG_OPTIONAL,
+	  "Show how long operations took; or switch that on, from nothing, or off", 0 },
 	{}
 };
 
@@ -129,6 +142,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'c':
 		sv->per_cpu = true;
 		return 0;
+	case 'l':
+		if (arg && strcmp(arg, "on") && strcmp(arg, "off"))
+			argp_error(state, "--latency takes on or off, not '%s'", arg);
+		sv->latency = !arg;
+		sv->set_latency = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -142,7 +161,13 @@ int cmd_stat(int argc, char **argv)
 		"MAG% is the share of operations that a magazine of their CPU served.",
 		view_argp, NULL, NULL };
 	struct stat_view sv = { .view.ops = &stat_ops };
+	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &sv);
-	return view_show(&sv.view);
+	if (sv.set_latency && sv.view.result.json) {
+		say("--latency=%s prints no JSON", sv.set_latency);
+		return KMAG_EXIT_USAGE;
+	}
+	ret = view_show(&sv.view);
+	return ret ?: sv.failed ? KMAG_EXIT_FAILED : 0;
 }
