@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 60
+plan 64
 
 PATH=$OUT:$PATH
 work=$(mktemp -d) && cd "$work" || exit 1
@@ -66,7 +66,7 @@ cat >slabs.json <<'J'
 "slabs_by_fullness": [1, 1, 0, 0, 0, 0, 0, 0, 1, 2]}]}
 J
 
-for command in stat frag record replay import watch diff report; do
+for command in stat frag record replay run stress import watch diff report; do
 	expect 0 "^Usage: kmag $command" "help of $command" kmag $command --help
 	expect 2 'unrecognized option' "$command with an option that is none" \
 		kmag $command --frobnicate

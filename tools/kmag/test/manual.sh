@@ -41,7 +41,7 @@ offers()
 }
 
 commands=$(kmag --help | sed -n 's/^  \([a-z]\+\) .*/\1/p')
-[ "$(wc -w <<<"$commands")" -ge 8 ]
+[ "$(wc -w <<<"$commands")" -ge 10 ]
 result $? 'there are commands'
 missing=
 options=0
