@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 31
+plan 38
 
 mkdir -p /tmp/v && cd /tmp/v || exit 1
 tracing=/sys/kernel/tracing
@@ -51,6 +51,20 @@ expect 2 'interval takes 0.1 to 3600 seconds' 'watch too often' kmag watch -d 0.
 expect 2 'interval takes' 'watch at intervals of no number' kmag watch -d nan
 expect 2 'sort takes held, name' 'watch by an unknown key' kmag watch -s size
 expect 1 'cannot write' 'watch to a full disk' sh -c 'exec kmag watch -n 1 >/dev/full'
+
+# How long operations take: switched, shown, and taken of a load
+expect 0 'latency was never on' 'latency before it is on' kmag stat -l conn
+expect 2 'latency takes on or off' 'latency switched half' kmag stat --latency=maybe
+expect 0 '^conn' 'latency switched on' kmag stat --latency=on conn
+expect 0 '"on": true' 'latency as JSON' kmag stat --json conn
+expect 0 '^conn' 'latency switched off' kmag stat --latency=off conn
+expect 0 'latency is off' 'latency that is off' kmag stat -l conn
+kmag run -b kmag -p lifo -l 5000 -d 4s >run.out 2>&1 &
+sleep 1
+kmag stat --latency=on >/dev/null
+sleep 1
+expect 0 'alloc magazine  *[1-9]' 'latency of a load' kmag stat -l
+wait
 
 # Three snapshots: one cache, the same number and name, another number
 kmag stat --json >one.json
