@@ -131,6 +131,9 @@ static const char *get_stats(const json_t *json, struct kmag_snap_cache *c)
 	for (i = 0; i < KMAG_NR_STATS; i++) {
 		const json_t *value = json_object_get(stats, stat_names[i]);
 
+		/* Those that came later are missing in files that are older. */
+		if (!value && i > KMAG_PARKED)
+			continue;
 		if (!json_is_integer(value) || json_integer_value(value) < 0)
 			return stat_names[i];
 		c->stats[i] = json_integer_value(value);

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 64
+plan 65
 
 PATH=$OUT:$PATH
 work=$(mktemp -d) && cd "$work" || exit 1
@@ -97,6 +97,8 @@ result $? 'diff as JSON'
 expect 0 'slabs alone, so operations' 'slabs with all' kmag diff slabs.json two.json
 grep -q '^alpha-1 *-2 *0 *-8.0 KiB *0 B$' out
 result $? 'they compare by slabs'
+expect 0 'later than one.json' 'with a snapshot that tells of something new' \
+	kmag diff one.json <(sed 's/"stats": {/"unheard_of": [1], &"park_full": 7, /' two.json)
 expect 0 '1 caches in both, of which 1' 'slabs with slabs' kmag diff slabs.json slabs.json
 expect 2 'two snapshots are needed' 'diff of one' kmag diff one.json
 expect 2 'two snapshots at a time' 'diff of three' kmag diff one.json two.json one.json

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 19
+plan 21
 
 page=$OUT/../kmag.1
 PATH=$OUT:$PATH
@@ -75,6 +75,8 @@ offers 'words of an option' 'kmag slub both' replay --backend ''
 offers 'of its short form, begun' 'both' replay -b b
 offers 'with =' 'slabs' diff --sort = sl
 offers 'with = and nothing yet' 'bytes slabs live operations' diff --sort =
+offers 'a value that may be left out' 'on off' stat --latency = ''
+offers 'and is' '--json' stat --latency --js
 offers 'a number is for the user to know' '' watch --count ''
 offers 'files' 'file.json' replay 'fi'
 offers 'files and folders' 'file.json folder' report f
