@@ -397,11 +397,10 @@ static void print_latency(struct seq_file *m, struct kmag_snap_cache *snap)
 	struct kmag_snap_latency *latency = kmag_snapshot_latencies(snap);
 	unsigned int i, b;
 
-	head(m, "latency", "tier count mean_ns max_ns"
-	     " lt_2^0 lt_2^1 lt_2^2 lt_2^3 lt_2^4 lt_2^5 lt_2^6 lt_2^7"
-	     " lt_2^8 lt_2^9 lt_2^10 lt_2^11 lt_2^12 lt_2^13 lt_2^14 lt_2^15"
-	     " lt_2^16 lt_2^17 lt_2^18 lt_2^19 lt_2^20 lt_2^21 lt_2^22 lt_2^23"
-	     " lt_2^24 lt_2^25 lt_2^26 lt_2^27 lt_2^28 lt_2^29 lt_2^30 ge_2^30");
+	seq_puts(m, "kmag latency - version: 1\n# tier count mean_ns max_ns");
+	for (b = 0; b < KMAG_SNAP_BUCKETS - 1; b++)
+		seq_printf(m, " lt_2^%u", b);
+	seq_printf(m, " ge_2^%u\n", b - 1);
 	for (i = 0; i < snap->nr_latencies; i++, latency++) {
 		seq_printf(m, "%s %llu %llu %llu", stat_names[i], latency->count,
 			   latency->count ? div64_u64(latency->sum_ns, latency->count) : 0,

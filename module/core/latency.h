@@ -7,7 +7,7 @@
 #ifndef _KMAG_LATENCY_H
 #define _KMAG_LATENCY_H
 
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 
 #include "internal.h"
 
