@@ -6,7 +6,8 @@
 # The kernel to build for; without it, Debian's newest 6.12 in the cache.
 KDIR ?=
 
-.PHONY: help setup modules tools man run test test-debug check bench-count clean
+.PHONY: help setup modules tools man run test test-debug test-lanes check \
+	bench-count clean
 
 help:
 	@echo 'make setup        install the ordinary tools that are missing (as root)'
@@ -16,6 +17,7 @@ help:
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
 	@echo 'make test         all tests, in VMs'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
+	@echo 'make test-lanes   the selftests with preempt=none, voluntary and full'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
 	@echo 'make clean        remove what was built here (not the cache folder)'
@@ -46,6 +48,9 @@ test: setup tools
 
 test-debug: setup tools
 	@tools/test/run debug
+
+test-lanes: setup tools
+	@tools/test/run lanes
 
 check: setup
 	@tools/test/run check

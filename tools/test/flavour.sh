@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# sh flavour.sh FLAVOUR COMMAND... - in the guest: run COMMAND, whose output is
+# one KTAP or TAP document, and make it longer by one test: that the kernel is
+# what its lane is named for. FLAVOUR is one of
+#   preempt=MODE  the mode in force: none, voluntary or full
+flavour=$1
+shift
+
+is()
+{
+	case $1 in
+	preempt=*)	grep -qF "(${1#*=})" /sys/kernel/debug/sched/preempt ;;
+	*)		false ;;
+	esac
+}
+
+work=$(mktemp -d) || exit 1
+trap 'rm -r "$work"' EXIT
+echo 255 >"$work/status"
+{ "$@"; echo $? >"$work/status"; } | awk -v file="$work/plan" '
+	/^1\.\.[0-9]+$/ && !n {
+		n = substr($0, 4) + 1
+		$0 = "1.." n
+		print n >file
+	}
+	{ print; fflush() }'
+read -r code <"$work/status"
+# A document without a plan is a fault of its own.
+read -r number <"$work/plan" || exit 1
+if is "$flavour"; then
+	echo "ok $number this kernel is $flavour"
+	exit "$code"
+fi
+echo "not ok $number this kernel is $flavour"
+exit 1
