@@ -17,7 +17,7 @@ help:
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
 	@echo 'make test         all tests, in VMs'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
-	@echo 'make test-lanes   the selftests with preempt=none, voluntary and full'
+	@echo 'make test-lanes   the selftests on other flavours of 6.12: preempt=, one CPU'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
 	@echo 'make clean        remove what was built here (not the cache folder)'

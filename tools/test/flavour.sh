@@ -5,6 +5,7 @@
 # one KTAP or TAP document, and make it longer by one test: that the kernel is
 # what its lane is named for. FLAVOUR is one of
 #   preempt=MODE  the mode in force: none, voluntary or full
+#   up            built for one CPU
 flavour=$1
 shift
 
@@ -12,6 +13,7 @@ is()
 {
 	case $1 in
 	preempt=*)	grep -qF "(${1#*=})" /sys/kernel/debug/sched/preempt ;;
+	up)		! uname -v | grep -qw SMP ;;
 	*)		false ;;
 	esac
 }
