@@ -66,7 +66,8 @@ void latency_print(const struct snap_cache *s)
 	unsigned int i;
 
 	if (!s->c.nr_latencies) {
-		printf("  latency was never on: kmag stat --latency=on %s-%u\n", s->c.name, s->c.id);
+		printf("  latency was never on: kmag stat --latency=on %s-%u\n", s->c.name,
+		       s->c.id);
 		return;
 	}
 	printf("  latency is %s; ns %15s %10s %10s %10s %10s\n", s->c.latency_on ? "on" : "off",
