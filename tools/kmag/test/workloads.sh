@@ -48,7 +48,7 @@ expect 0 'contents changed  *0  *0' 'run with contents checked' \
 	kmag run -p spike -s 64,1000,8000 -n 20000 -t 3 --ctor --check
 expect 0 'thread on CPU' 'run in hard interrupts' kmag run -p cross -m hardirq -n 5000 --check
 expect 0 'thread on CPU' 'run in soft interrupts' kmag run -p burst -m softirq -n 5000 --check
-expect 0 'of 2.0 s, .* allocations' 'it shows how far it is' kmag run -b kmag -p churn -d 2s
+expect 0 'of 6.0 s, .* allocations' 'it shows how far it is' kmag run -b kmag -p churn -d 6s
 expect 0 'kmag.run/1' 'run as JSON' \
 	kmag run --json -b kmag --report run.json -p random -s 32,700 -t 2 -n 10000 --seed 99
 [ "$(field run.json allocations)" = 20000 ] && [ "$(field run.json skew)" = 0 ] &&
