@@ -33,7 +33,7 @@ static void *watch(void *data)
 		struct kmag_ioc_progress req = { .size = sizeof(req) };
 
 		nanosleep(&nap, NULL);
-		if (!ioctl(w->fd, KMAG_IOC_PROGRESS, &req) && req.ns > 1000000000)
+		if (!ioctl(w->fd, KMAG_IOC_PROGRESS, &req) && req.ns)
 			progress("%s: %.1f%s s, %s allocations, %s failed, %s corrupt",
 				 w->load->name, req.ns / 1e9, of, commas(req.allocs),
 				 commas(req.failed), commas(req.corrupt));
