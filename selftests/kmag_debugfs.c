@@ -11,7 +11,7 @@
 #include "kselftest_harness.h"
 
 #define ROOT "/sys/kernel/debug/kmag"
-#define MAX_COLUMNS 32
+#define MAX_COLUMNS 64
 #define MAX_TEXT (1024U * 1024)
 
 /* A file, read whole and cut into lines. */
@@ -252,7 +252,7 @@ TEST_F_TIMEOUT(debugfs, every_file, 120)
 	} files[] = {
 		{ "info", 0444 }, { "stats", 0444 }, { "cpus", 0444 },
 		{ "depot", 0444 }, { "frag", 0444 }, { "slab_map", 0444 },
-		{ "shrink", 0200 }, { "validate", 0644 },
+		{ "shrink", 0200 }, { "validate", 0644 }, { "latency", 0644 },
 	};
 	char path[256];
 	struct stat st;
