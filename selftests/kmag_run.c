@@ -237,7 +237,8 @@ TEST_F(run, ranges)
 	RUN(-E2BIG, req.duration_ms = self->bed.info.max_run_ms + 1);
 	/* How much. */
 	RUN(-EINVAL, req.live = 0);
-	RUN(0, req.live = 1);
+	for (int i = 0; i < KMAG_RUN_NR_PATTERNS; i++)
+		RUN(0, req.live = 1; req.pattern = i);
 	RUN(-E2BIG, req.live = UINT32_MAX);
 	RUN(-E2BIG, req.live = self->bed.info.max_objects + 1);
 	RUN(-E2BIG, req.pattern = KMAG_RUN_CHURN; req.threads = 3;

@@ -113,7 +113,8 @@ static void kmag_free_any(struct kmag_player *p)
  */
 static bool kmag_fill(struct kmag_player *p)
 {
-	return kmag_alloc_last(p) && p->nr < p->room;
+	/* Full already: a live set of one that was replaced. */
+	return p->nr < p->room && kmag_alloc_last(p) && p->nr < p->room;
 }
 
 static bool kmag_step_pair(struct kmag_player *p)
