@@ -39,7 +39,7 @@
  * enum kmag_backend - who serves a cache
  * @KMAG_BACKEND_KMAG: kmag itself
  * @KMAG_BACKEND_KMEM: the kernel's own kmem_cache, never merged where the
- *	kernel can be told so (6.6 on; before that boot with slab_nomerge)
+ *	kernel can be told so (6.5 on; before that boot with slab_nomerge)
  */
 enum kmag_backend {
 	KMAG_BACKEND_KMAG = 0,
