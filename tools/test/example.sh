@@ -4,19 +4,8 @@
 # In the guest, kmag loaded: the example client of Documentation/example does
 # what it says, and kmag stays while it is there. TAP.
 
-n=0
-bad=0
-
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		bad=1
-	fi
-}
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
 
 # The caches table has named columns; their order is not for us to know.
 column()
@@ -26,8 +15,7 @@ column()
 		$1 == "conn" { print $at[want] }' /sys/kernel/debug/kmag/caches
 }
 
-echo "TAP version 13"
-echo "1..6"
+plan 6
 insmod /lib/kmag/kmag_example.ko
 result $? "it loads"
 dmesg | grep -q 'kmag_example: 1000 connections of 48 bytes'
@@ -40,4 +28,4 @@ rmmod kmag_example
 result $? "it unloads"
 [ -z "$(column name)" ]
 result $? "its cache is gone"
-exit $bad
+finished

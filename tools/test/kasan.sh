@@ -6,28 +6,19 @@
 # kmag's at the access, also while the object is in a magazine, and nothing
 # else. TAP.
 
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
+
 params=/sys/module/kmag_misuse/parameters
 dir=/sys/kernel/debug/kmag
-n=0
-bad=0
-
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		bad=1
-	fi
-}
 
 # misuse WHAT: do it; what the kernel said meanwhile is in $said.
 misuse()
 {
-	echo "kasan.sh: $n $1" >/dev/kmsg
+	# shellcheck disable=SC2154 # plan() sets it
+	echo "kasan.sh: $tests $1" >/dev/kmsg
 	if echo "$1" >$params/run; then status=0; else status=1; fi
-	said=$(dmesg | sed "1,/kasan.sh: $n $1\$/d")
+	said=$(dmesg | sed "1,/kasan.sh: $tests $1\$/d")
 	return $status
 }
 
@@ -46,8 +37,7 @@ column()
 		$1 == "kmag_misuse" { print $at[want] }' $dir/caches
 }
 
-echo "TAP version 13"
-echo "1..12"
+plan 12
 grep -qw kasan_multi_shot /proc/cmdline && insmod /lib/kmag/kmag_misuse.ko
 result $? "kmag_misuse loads"
 misuse good && said 0 'KASAN\|bad free'
@@ -80,4 +70,4 @@ result $? "a good access is good again"
 result $? "no object was lost or doubled"
 rmmod kmag_misuse
 result $? "it unloads"
-exit $bad
+finished

@@ -4,21 +4,11 @@
 # In the guest, on a kernel with kmemleak=on and kmag loaded: kmemleak finds
 # nothing that kmag or a client left behind, and a leak when there is one. TAP.
 
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
+
 leaks=/sys/kernel/debug/kmemleak
 params=/sys/module/kmag_misuse/parameters
-n=0
-bad=0
-
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		bad=1
-	fi
-}
 
 # Objects younger than 5 s are not reported, and a first scan may still see a
 # pointer to them in a register or on a stack. What is found is in $found.
@@ -49,8 +39,7 @@ only()
 # In a process of its own, whose stack is gone afterwards.
 misuse() { sh -c "echo $1 >$params/run"; }
 
-echo "TAP version 13"
-echo "1..13"
+plan 13
 on=1
 echo scan >$leaks && on=0
 result $on "kmemleak is on"
@@ -80,4 +69,4 @@ result $? "nothing was left behind"
 insmod /lib/kmag/redcase.ko what=leak
 ! none
 result $? "a planted leak is found"
-exit $bad
+finished

@@ -4,25 +4,14 @@
 # In the guest: both modules load and unload, again and again, and leave
 # nothing behind. TAP.
 
-dir=/lib/kmag
-n=0
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
 
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		bad=1
-	fi
-}
+dir=/lib/kmag
 
 loaded() { grep -q "^$1 " /proc/modules; }
 
-bad=0
-echo "TAP version 13"
-echo "1..9"
+plan 9
 
 ! loaded kmag
 result $? "nothing is loaded at the start"
@@ -49,4 +38,4 @@ result $? "20 more times"
 # Slab caches of a module that is gone would be leaks.
 ! grep -q '^kmag' /proc/slabinfo
 result $? "no slab cache is left behind"
-exit $bad
+finished
