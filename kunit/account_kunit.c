@@ -81,45 +81,64 @@ static void compare_cpus_and_nodes(struct kunit *test, struct kmag_cache *cache,
 	KUNIT_EXPECT_EQ(test, !!(s->flags & KMAG_CF_DEAD), cache->dead);
 }
 
-/* Count what a quiet cache has, by its lists, and compare. */
+/* Slabs that a node's lists have of a class; each must belong there. */
+static u64 listed(struct kunit *test, struct kmag_node *node, int class)
+{
+	struct kmag_slab *slab;
+	u64 nr = 0;
+
+	if (class == KMAG_EMPTY)
+		return list_count_nodes(&node->empty);
+	hlist_for_each_entry(slab, &node->partial[class], hlist) {
+		KUNIT_EXPECT_EQ(test, slab->class, class);
+		nr++;
+	}
+	return nr;
+}
+
+/* Count what a quiet cache has, slab by slab, and compare. */
 static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 {
 	struct kmag_snap_cache *s = kmag_test_snap(test, cache);
-	u64 by_class[KMAG_SNAP_CLASSES] = {};
+	u64 by_class[KMAG_SNAP_CLASSES] = {}, on_list;
 	u64 slabs = 0, slots = 0, away = 0, bytes = 0, tail = 0, empty = 0;
 	u64 meta, mags = 0, cpu_objs = 0, depot_objs = 0;
 	u64 empty_bytes = 0, orders[2] = {};
+	unsigned long nr_page = 0;
+	struct kmag_slab *slab;
 	unsigned int nr;
 	int nid, class;
 
 	meta = struct_size(cache, node, nr_node_ids) +
 	       num_possible_cpus() * sizeof(struct kmag_cpu);
+	while ((slab = kmag_test_next_slab(cache, &nr_page))) {
+		unsigned int out = bitmap_weight(slab->away, slab->slots);
+
+		slabs++;
+		by_class[kmag_slab_class(slab->slots, out)]++;
+		slots += slab->slots;
+		away += out;
+		if (!out) {
+			empty += slab->slots;
+			empty_bytes += PAGE_SIZE << slab->order;
+		}
+		orders[slab->order == cache->order]++;
+		bytes += PAGE_SIZE << slab->order;
+		tail += (PAGE_SIZE << slab->order) - slab->slots * cache->stride;
+		meta += kmag_slab_meta(slab);
+	}
+	/* Full slabs are on no list; of the others, each is on the right one. */
+	for (class = KMAG_EMPTY; class < KMAG_FULL; class++) {
+		on_list = 0;
+		for_each_node(nid)
+			on_list += listed(test, cache->node[nid], class);
+		KUNIT_EXPECT_EQ(test, on_list, by_class[class]);
+	}
 	for_each_node(nid) {
 		struct kmag_node *node = cache->node[nid];
 		struct kmag_magazine *mag;
-		struct kmag_slab *slab;
 
 		meta += sizeof(*node);
-		for (class = 0; class < KMAG_SNAP_CLASSES; class++) {
-			list_for_each_entry(slab, &node->slabs[class], list) {
-				unsigned int out;
-
-				out = bitmap_weight(slab->away, slab->slots);
-				slabs++;
-				by_class[class]++;
-				slots += slab->slots;
-				away += out;
-				if (!out) {
-					empty += slab->slots;
-					empty_bytes += PAGE_SIZE << slab->order;
-				}
-				orders[slab->order == cache->order]++;
-				bytes += PAGE_SIZE << slab->order;
-				tail += (PAGE_SIZE << slab->order) -
-					slab->slots * cache->stride;
-				meta += kmag_slab_meta(slab);
-			}
-		}
 		for (mag = node->depot.full; mag; mag = mag->next) {
 			depot_objs += mag->cap;
 			mags += kmag_magazine_bytes(mag);
@@ -444,14 +463,14 @@ static void validate_finds(struct kunit *test)
 	struct kmag_slab *slab;
 	unsigned int nr;
 	void **objs;
-	u32 index = 0;
+	unsigned long nr_page = 0;
 
 	p.cache = busy_cache(test, &objs, &nr);
 	p.cpu = kmag_test_cpu(p.cache);
 	p.node = kmag_test_node(p.cache);
 	kmag_test_alloc(test, other, &p.other, 1);
 	p.live = objs[0];
-	while ((slab = kmag_test_next_slab(p.cache, &index)))
+	while ((slab = kmag_test_next_slab(p.cache, &nr_page)))
 		if (slab->class != KMAG_EMPTY && slab->class != KMAG_FULL &&
 		    slab->inuse < slab->slots - 1)
 			p.slab = slab;

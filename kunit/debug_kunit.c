@@ -164,7 +164,6 @@ static void foreign_pointers(struct kunit *test)
 	void *virt = vmalloc(PAGE_SIZE);
 	u64 on_stack = 0x5a5a5a5a;
 	struct fixture f;
-	u32 index;
 
 	KUNIT_EXPECT_TRUE(test, page && kmem && large && virt);
 	if (!page || !kmem || !large || !virt)
@@ -183,12 +182,6 @@ static void foreign_pointers(struct kunit *test)
 	free_wrong(&f, foreign_pointers);
 	free_wrong(&f, (void *)8);
 	free_wrong(&f, ERR_PTR(-ENOMEM));
-
-	/* One whose page claims to be a slab of this cache. */
-	index = kmag_test_slab_of(f.objs[0])->index;
-	set_page_private(page, index);
-	free_wrong(&f, page_address(page));
-	set_page_private(page, 0);
 
 	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(page), 0x11, PAGE_SIZE));
 	KUNIT_EXPECT_NULL(test, memchr_inv(kmem, 0x22, 120));

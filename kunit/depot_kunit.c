@@ -82,7 +82,8 @@ static void empty_depot_gives_nothing(struct kunit *test)
 	/* It was short of one, and remembers that. */
 	KUNIT_EXPECT_EQ(test, f.depot->want, 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_DEPOT_NO_EMPTY), 1);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_DEPOT_VISIT), 2);
+	/* For a full one there was nothing to go for. */
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_DEPOT_VISIT), 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_DEPOT_CONTENDED), 0);
 	KUNIT_EXPECT_NULL(test, kmag_depot_pop_full(f.cache, f.depot));
 	drop(test, mag);

@@ -84,6 +84,7 @@ struct held {
 	void **objs;
 	unsigned int nr;	/* of them, live */
 	bool frees;
+	bool full;		/* the depot has a full magazine */
 	void *got;		/* by the slow path */
 	void *spare;		/* freed by the NMI */
 	/* Seen in the NMI: */
@@ -121,6 +122,12 @@ static int held_prepare(void *arg)
 	if (h->frees) {
 		kmag_test_free(h->cache, h->objs + 2 * m, 2 * m);
 		h->nr -= 2 * m;
+	}
+	if (h->full) {
+		/* Two magazines and one for the depot; two are taken again. */
+		kmag_test_free(h->cache, h->objs + m, 3 * m);
+		h->nr = m + kmag_cache_alloc_bulk(h->cache, GFP_KERNEL, 2 * m,
+						  h->objs + m);
 	}
 	/* So that slabs have what a refill takes. */
 	kmag_slab_grow(h->cache, GFP_KERNEL, kmag_this_node(), 2 * m);
@@ -170,9 +177,10 @@ static void amid_a_slow_path(struct kunit *test)
 	m = h->cache->capacity;
 	h->objs = kmag_test_array(test, 4 * m);
 	h->frees = p->frees;
+	h->full = !p->frees && !p->at_slab;
 	KUNIT_ASSERT_EQ(test, smp_call_on_cpu(cpu, held_prepare, h, false),
 			p->frees ? 2 * m : 0);
-	KUNIT_ASSERT_EQ(test, h->nr, p->frees ? 2 * m : 4 * m);
+	KUNIT_ASSERT_EQ(test, h->nr, p->frees ? 2 * m : h->full ? 3 * m : 4 * m);
 	if (p->frees && p->at_slab)
 		kmag_depot_purge(&h->node->depot, 0);
 	h->spare = h->objs[--h->nr];

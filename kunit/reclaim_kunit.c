@@ -58,7 +58,7 @@ static void shrink_leaves_what_is_in_use(struct kunit *test)
 	void **objs = kmag_test_array(test, nr);
 	struct kmag_slab *slab;
 	unsigned int i, live = 0, slabs = 0;
-	u32 index = 0;
+	unsigned long nr_page = 0;
 
 	kmag_test_alloc(test, cache, objs, nr);
 	for (i = 0; i < nr; i++) {
@@ -72,7 +72,7 @@ static void shrink_leaves_what_is_in_use(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, live, 10);
 	KUNIT_EXPECT_EQ(test, kmag_cache_shrink(cache), 1);
-	while ((slab = kmag_test_next_slab(cache, &index))) {
+	while ((slab = kmag_test_next_slab(cache, &nr_page))) {
 		KUNIT_EXPECT_GT(test, slab->inuse, 0);
 		slabs++;
 	}

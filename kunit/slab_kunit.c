@@ -366,20 +366,20 @@ static void walk_sees_each_slab_once(struct kunit *test)
 	struct kmag_cache *other = kmag_test_cache(test, 2048, 0, 0, NULL);
 	struct kmag_cache *cache = kmag_test_cache(test, 2048, 0, 0, NULL);
 	struct kmag_slab *slab;
-	u32 index = 0, last = 0;
+	unsigned long nr_page = 0, last = 0;
 	int seen = 0;
 
 	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(),
 		       20 * cache->slab_slots);
 	kmag_slab_grow(other, GFP_KERNEL, kmag_this_node(),
 		       20 * other->slab_slots);
-	while ((slab = kmag_test_next_slab(cache, &index))) {
+	while ((slab = kmag_test_next_slab(cache, &nr_page))) {
 		KUNIT_EXPECT_PTR_EQ(test, slab->cache, cache);
-		KUNIT_EXPECT_GT(test, index, last);
-		last = index;
+		KUNIT_EXPECT_GT(test, nr_page, last);
+		last = nr_page;
 		seen++;
 	}
-	KUNIT_EXPECT_NULL(test, kmag_test_next_slab(cache, &index));
+	KUNIT_EXPECT_NULL(test, kmag_test_next_slab(cache, &nr_page));
 	KUNIT_EXPECT_EQ(test, seen, 20);
 }
 
@@ -434,14 +434,14 @@ static void small_order_under_pressure(struct kunit *test)
 	struct kmag_test_source *pages = kmag_test_pages(test);
 	struct kmag_cache *cache = kmag_test_cache(test, 1500, 0, 0, NULL);
 	struct kmag_slab *slab;
-	u32 index = 0;
+	unsigned long nr_page = 0;
 	void *obj;
 
 	KUNIT_ASSERT_GT(test, cache->order, cache->min_order);
 	pages->fail_order = cache->order;
 	obj = kmag_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
-	while ((slab = kmag_test_next_slab(cache, &index))) {
+	while ((slab = kmag_test_next_slab(cache, &nr_page))) {
 		KUNIT_EXPECT_EQ(test, slab->order, cache->min_order);
 		KUNIT_EXPECT_EQ(test, slab->slots, (PAGE_SIZE <<
 				cache->min_order) / cache->stride);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table: an index leads to its slab, and no other value leads anywhere.
+ * The table: each address in a slab leads to it, and no other one anywhere. The
+ * slabs are made up, at addresses where this machine has no memory.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/kthread.h>
-#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -13,108 +14,133 @@
 #include "table.h"
 #include "util.h"
 
-/* Many enough for several chunks, and for the array of chunks to be copied. */
+/* Many enough for several leaves. */
 #define MANY	6000
 
-struct entries {
+/* Pages that a root of the first size does not reach, and a larger one. */
+#define SPAN	(KMAG_LEVEL * KMAG_LEVEL)
+#define FAR	(100 * SPAN)
+#define FARTHER	(300 * SPAN)
+
+struct made_up {
 	struct kmag_slab *slabs;	/* of no cache, so walks pass them by */
-	u32 *index;
 	unsigned int nr;
 };
 
-static void entries_action(void *arg)
+static void made_up_action(void *arg)
 {
-	struct entries *e = arg;
+	struct made_up *m = arg;
 
-	while (e->nr)
-		kmag_table_del(e->index[--e->nr]);
+	while (m->nr)
+		kmag_table_del(&m->slabs[--m->nr]);
 	synchronize_rcu();	/* walks may still look at them */
-	kvfree(e->slabs);
-	kvfree(e->index);
-	kfree(e);
+	kvfree(m->slabs);
+	kfree(m);
 }
 
-static struct entries *entries_new(struct kunit *test)
+static struct made_up *made_up_new(struct kunit *test)
 {
-	struct entries *e = kzalloc(sizeof(*e), GFP_KERNEL);
+	struct made_up *m = kzalloc(sizeof(*m), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, e);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, entries_action,
-							e), 0);
-	e->slabs = kvcalloc(MANY, sizeof(*e->slabs), GFP_KERNEL);
-	e->index = kvcalloc(MANY, sizeof(*e->index), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, e->slabs);
-	KUNIT_ASSERT_NOT_NULL(test, e->index);
-	return e;
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, made_up_action, m),
+			0);
+	m->slabs = kvcalloc(MANY + 1, sizeof(*m->slabs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->slabs);
+	return m;
 }
 
-static void entries_add(struct kunit *test, struct entries *e, unsigned int nr)
+static void *at(unsigned long page)
 {
-	while (nr--) {
-		u32 index = kmag_table_add(&e->slabs[e->nr], GFP_KERNEL);
-
-		KUNIT_ASSERT_NE(test, index, 0);
-		e->index[e->nr++] = index;
-	}
+	return (void *)(PAGE_OFFSET + (page << PAGE_SHIFT));
 }
 
-static struct kmag_slab *get(unsigned long index)
+/* One of @order at @page; 0 or what kmag_table_add() says. */
+static int add(struct made_up *m, unsigned long page, unsigned int order)
+{
+	struct kmag_slab *slab = &m->slabs[m->nr];
+	int ret;
+
+	slab->base = at(page);
+	slab->order = order;
+	ret = kmag_table_add(slab, GFP_KERNEL);
+	if (!ret)
+		m->nr++;
+	return ret;
+}
+
+static struct kmag_slab *get(const void *addr)
 {
 	struct kmag_slab *slab;
 
 	rcu_read_lock();
-	slab = kmag_table_get(index);
+	slab = kmag_table_get(addr);
 	rcu_read_unlock();
 	return slab;
 }
 
+/* Is @slab found from all of its pages, and from none beside? */
+static bool found(struct kmag_slab *slab)
+{
+	size_t bytes = PAGE_SIZE << slab->order, i;
+
+	for (i = 0; i < bytes; i += PAGE_SIZE)
+		if (get(slab->base + i) != slab ||
+		    get(slab->base + i + PAGE_SIZE - 1) != slab)
+			return false;
+	return get(slab->base - 1) != slab && get(slab->base + bytes) != slab;
+}
+
+/* Orders 0 to 3, a page left out here and there. */
+static void add_many(struct kunit *test, struct made_up *m)
+{
+	unsigned long page = FAR;
+
+	while (m->nr < MANY) {
+		unsigned int order = m->nr % 4;
+
+		KUNIT_ASSERT_EQ(test, add(m, page, order), 0);
+		page += (1UL << order) + (m->nr % 7 == 0);
+	}
+}
+
 static void finds_what_was_added(struct kunit *test)
 {
-	struct entries *e = entries_new(test);
-	u32 end;
+	struct made_up *m = made_up_new(test);
 	int i;
 
-	entries_add(test, e, MANY);
-	end = kmag_table_end();
-	for (i = 0; i < MANY; i++) {
-		KUNIT_ASSERT_LT(test, e->index[i], end);
-		/* So each index is its own, too. */
-		KUNIT_ASSERT_PTR_EQ(test, get(e->index[i]), &e->slabs[i]);
-	}
+	add_many(test, m);
+	for (i = 0; i < MANY; i++)
+		KUNIT_ASSERT_TRUE(test, found(&m->slabs[i]));
 	KUNIT_EXPECT_GE(test, kmag_table_bytes(), MANY * sizeof(void *));
 
 	for (i = 0; i < MANY; i += 2)
-		kmag_table_del(e->index[i]);
+		kmag_table_del(&m->slabs[i]);
 	for (i = 0; i < MANY; i++)
-		KUNIT_ASSERT_PTR_EQ(test, get(e->index[i]),
-				    i % 2 ? &e->slabs[i] : NULL);
-	for (i = 0; i < MANY; i += 2) {
-		e->index[i] = kmag_table_add(&e->slabs[i], GFP_KERNEL);
-		KUNIT_ASSERT_NE(test, e->index[i], 0);
-	}
-	/* What was free was used again. */
-	KUNIT_EXPECT_EQ(test, kmag_table_end(), end);
+		KUNIT_ASSERT_EQ(test, found(&m->slabs[i]), i % 2);
+	for (i = 0; i < MANY; i += 2)
+		KUNIT_ASSERT_EQ(test, kmag_table_add(&m->slabs[i], GFP_KERNEL),
+				0);
 	for (i = 0; i < MANY; i++)
-		KUNIT_ASSERT_PTR_EQ(test, get(e->index[i]), &e->slabs[i]);
+		KUNIT_ASSERT_TRUE(test, found(&m->slabs[i]));
 }
 
 static void finds_nothing_else(struct kunit *test)
 {
-	struct entries *e = entries_new(test);
-	unsigned long end, i;
+	struct made_up *m = made_up_new(test);
 	struct rnd_state rnd;
-	u32 last;
+	unsigned long i;
 
-	entries_add(test, e, 100);
-	end = kmag_table_end();
-	KUNIT_EXPECT_NULL(test, get(0));
-	KUNIT_EXPECT_NULL(test, get(end));
-	KUNIT_EXPECT_NULL(test, get(end + 1));
-	KUNIT_EXPECT_NULL(test, get(U32_MAX));
-	KUNIT_EXPECT_NULL(test, get(1UL << 32));
-	KUNIT_EXPECT_NULL(test, get((1UL << 32) + e->index[0]));
-	KUNIT_EXPECT_NULL(test, get((unsigned long)&e->slabs[0]));
-	KUNIT_EXPECT_NULL(test, get(ULONG_MAX));
+	KUNIT_ASSERT_EQ(test, add(m, FAR, 0), 0);
+	KUNIT_EXPECT_NULL(test, get(NULL));
+	KUNIT_EXPECT_NULL(test, get((void *)1));
+	KUNIT_EXPECT_NULL(test, get((void *)ULONG_MAX));
+	KUNIT_EXPECT_NULL(test, get((void *)PAGE_OFFSET - 1));
+	KUNIT_EXPECT_NULL(test, get(at(FAR - 1)));
+	KUNIT_EXPECT_NULL(test, get(at(FAR + 1)));
+	KUNIT_EXPECT_NULL(test, get(at(FAR + KMAG_LEVEL)));
+	KUNIT_EXPECT_NULL(test, get(at(FAR + SPAN)));
+	KUNIT_EXPECT_NULL(test, get(at(FAR + 1000 * SPAN)));
 
 	kunit_info(test, "seed %#lx\n", KMAG_TEST_SEED);
 	prandom_seed_state(&rnd, KMAG_TEST_SEED);
@@ -122,30 +148,118 @@ static void finds_nothing_else(struct kunit *test)
 		unsigned long value = (unsigned long)prandom_u32_state(&rnd)
 				      << 32 | prandom_u32_state(&rnd);
 
-		if (value >= end)
-			KUNIT_ASSERT_NULL(test, get(value));
+		/* Not where real slabs may be, on all of this machine. */
+		if (kmag_page_nr((void *)value) > FAR)
+			KUNIT_ASSERT_NULL(test, get((void *)value));
 	}
-
-	last = e->index[--e->nr];
-	kmag_table_del(last);
-	KUNIT_EXPECT_NULL(test, get(last));
+	kmag_table_del(&m->slabs[--m->nr]);
+	KUNIT_EXPECT_NULL(test, get(at(FAR)));
 }
 
-static void last_free_is_used_first(struct kunit *test)
+static void reaches_beyond_its_root(struct kunit *test)
 {
-	struct entries *e = entries_new(test);
-	u32 index;
+	struct made_up *m = made_up_new(test);
+	unsigned long before;
 
-	entries_add(test, e, 10);
-	index = e->index[9];
-	kmag_table_del(index);
-	e->nr--;
-	entries_add(test, e, 1);
-	KUNIT_EXPECT_EQ(test, e->index[9], index);
+	KUNIT_ASSERT_EQ(test, add(m, FAR, 0), 0);
+	before = rcu_access_pointer(kmag_table_root)->nr;
+	KUNIT_EXPECT_GT(test, before, FAR / SPAN);
+	KUNIT_ASSERT_EQ(test, add(m, before * SPAN, 0), 0);
+	KUNIT_EXPECT_GT(test, rcu_access_pointer(kmag_table_root)->nr, before);
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[1]));
+}
+
+static void slabs_span_leaves(struct kunit *test)
+{
+	struct made_up *m = made_up_new(test);
+
+	KUNIT_ASSERT_EQ(test, add(m, FAR + KMAG_LEVEL - 1, 1), 0);
+	KUNIT_ASSERT_EQ(test, add(m, FAR + 2 * SPAN - 100, 10), 0);
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[1]));
+	kmag_table_del(&m->slabs[1]);
+	m->nr--;
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
+	KUNIT_EXPECT_FALSE(test, found(&m->slabs[1]));
+}
+
+/* The last slab of a leaf takes it along. */
+static void leaves_come_and_go(struct kunit *test)
+{
+	struct made_up *m = made_up_new(test);
+	unsigned long bytes;
+	int i;
+
+	/* The levels above stay, and belong to both. */
+	KUNIT_ASSERT_EQ(test, add(m, FAR, 0), 0);
+	bytes = kmag_table_bytes();
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_EQ(test, add(m, FAR + KMAG_LEVEL, 0), 0);
+		KUNIT_ASSERT_EQ(test, add(m, FAR + KMAG_LEVEL + 5, 3), 0);
+		KUNIT_EXPECT_EQ(test, kmag_table_bytes(), bytes + PAGE_SIZE);
+		kmag_table_del(&m->slabs[1]);
+		KUNIT_EXPECT_EQ(test, kmag_table_bytes(), bytes + PAGE_SIZE);
+		KUNIT_EXPECT_TRUE(test, found(&m->slabs[2]));
+		kmag_table_del(&m->slabs[2]);
+		KUNIT_EXPECT_EQ(test, kmag_table_bytes(), bytes);
+		m->nr = 1;
+	}
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
+}
+
+static int levels_left;
+
+static void *level_stub(gfp_t gfp)
+{
+	return levels_left-- > 0 ? (void *)get_zeroed_page(gfp) : NULL;
+}
+
+/* A slab of two leaves, each under a middle level of its own. */
+static void each_level_may_fail(struct kunit *test)
+{
+	struct made_up *m = made_up_new(test);
+	unsigned long page = FARTHER + SPAN - 1;
+	unsigned long bytes;
+	int have, i;
+
+	kunit_activate_static_stub(test, kmag_level_alloc, level_stub);
+	for (have = 0; have < 4; have++) {
+		levels_left = have;
+		bytes = kmag_table_bytes();
+		/* What was made in vain is used by the next one: at most one. */
+		if (!add(m, page, 1))
+			break;
+		for (i = -1; i < 3; i++)
+			KUNIT_EXPECT_NULL(test, get(at(page + i)));
+	}
+	KUNIT_EXPECT_GT(test, have, 0);
+	KUNIT_ASSERT_EQ(test, m->nr, 1);
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
+	bytes = kmag_table_bytes();
+	kmag_table_del(&m->slabs[--m->nr]);
+	KUNIT_EXPECT_EQ(test, kmag_table_bytes(), bytes - 2 * PAGE_SIZE);
+}
+
+static void walk_in_order(struct kunit *test)
+{
+	struct made_up *m = made_up_new(test);
+	unsigned long nr = FAR;
+	struct kmag_slab *slab;
+	unsigned int i = 0;
+
+	add_many(test, m);
+	KUNIT_ASSERT_EQ(test, add(m, FARTHER + KMAG_LEVEL - 1, 1), 0);
+	rcu_read_lock();
+	while ((slab = kmag_table_next(&nr)) == &m->slabs[i] && i < m->nr)
+		i++;
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, i, m->nr);
+	KUNIT_EXPECT_NULL(test, slab);
 }
 
 struct reader {
-	struct entries *e;
+	struct made_up *m;
 	unsigned int nr;
 	unsigned long looked;
 	unsigned long wrong;
@@ -158,7 +272,7 @@ static int read_all(void *arg)
 
 	while (!kthread_should_stop()) {
 		for (i = 0; i < r->nr; i++)
-			if (get(r->e->index[i]) != &r->e->slabs[i])
+			if (get(r->m->slabs[i].base) != &r->m->slabs[i])
 				r->wrong++;
 		WRITE_ONCE(r->looked, r->looked + 1);	/* the test waits */
 		cond_resched();
@@ -168,21 +282,27 @@ static int read_all(void *arg)
 
 static void readers_pass_through_growth(struct kunit *test)
 {
-	struct entries *e = entries_new(test);
-	struct reader r = { .e = e, .nr = 200 };
+	struct made_up *m = made_up_new(test);
+	struct reader r = { .m = m, .nr = 200 };
 	struct task_struct *task;
+	unsigned long beyond;
 	int i;
 
-	entries_add(test, e, r.nr);
+	while (m->nr < r.nr)
+		KUNIT_ASSERT_EQ(test, add(m, FAR + m->nr * KMAG_LEVEL / 4, 0), 0);
 	task = kthread_run(read_all, &r, "kmag_kunit_read");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 	while (!READ_ONCE(r.looked))
 		schedule_timeout_uninterruptible(1);
-	entries_add(test, e, MANY - r.nr);
-	/* And while entries beside come and go. */
+	for (i = 0; i < 3; i++) {
+		beyond = rcu_access_pointer(kmag_table_root)->nr * SPAN;
+		KUNIT_EXPECT_EQ(test, add(m, beyond, 0), 0);
+	}
+	/* And while leaves beside come and go. */
 	for (i = 0; i < 2000; i++) {
-		kmag_table_del(e->index[--e->nr]);
-		entries_add(test, e, 1);
+		kmag_table_del(&m->slabs[--m->nr]);
+		KUNIT_EXPECT_EQ(test, add(m, FAR + SPAN / 2 + i * KMAG_LEVEL, 1),
+				0);
 	}
 	kthread_stop(task);
 	KUNIT_EXPECT_GT(test, r.looked, 0);
@@ -211,64 +331,30 @@ static void readers_keep_their_slab(struct kunit *test)
 	cpu->fast.busy = 0;
 	preempt_enable();
 	/* Nobody finds it any more, nor gets its memory. */
-	KUNIT_EXPECT_PTR_NE(test, kmag_table_get(was.index), slab);
+	KUNIT_EXPECT_PTR_NE(test, kmag_table_get(was.base), slab);
 	for (i = 0; i < 64; i++) {
 		others[i] = kzalloc(kmag_slab_meta(&was), GFP_ATOMIC);
 		KUNIT_EXPECT_PTR_NE(test, others[i], (void *)slab);
 	}
 	intact = slab->cache == was.cache && slab->page == was.page &&
-		 slab->base == was.base && slab->index == was.index &&
-		 slab->slots == was.slots && slab->nid == was.nid &&
-		 slab->order == was.order;
+		 slab->base == was.base && slab->slots == was.slots &&
+		 slab->nid == was.nid && slab->order == was.order;
 	rcu_read_unlock();
 	KUNIT_EXPECT_TRUE(test, intact);
 	for (i = 0; i < 64; i++)
 		kfree(others[i]);
 }
 
-/* A page may hold anything where kmag looks for an index. */
-static void pages_must_be_named_back(struct kunit *test)
-{
-	struct entries *e = entries_new(test);
-	struct page *mine, *other;
-	void *addr;
-
-	mine = alloc_pages(GFP_KERNEL | __GFP_COMP, 1);
-	other = alloc_page(GFP_KERNEL);
-	if (!mine || !other)
-		goto out;
-	e->slabs[0].page = mine;
-	entries_add(test, e, 1);
-	set_page_private(mine, e->index[0]);
-	set_page_private(other, e->index[0]);
-
-	addr = page_address(mine);
-	KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(addr), &e->slabs[0]);
-	/* Tail pages lead to the head. */
-	addr += PAGE_SIZE + 9;
-	KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(addr), &e->slabs[0]);
-	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(page_address(other)));
-
-	kmag_table_del(e->index[--e->nr]);
-	KUNIT_EXPECT_NULL(test, kmag_test_slab_of(page_address(mine)));
-	set_page_private(mine, 0);
-	set_page_private(other, 0);
-out:
-	KUNIT_EXPECT_NOT_NULL(test, mine);
-	KUNIT_EXPECT_NOT_NULL(test, other);
-	if (mine)
-		__free_pages(mine, 1);
-	if (other)
-		__free_page(other);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE(finds_what_was_added),
 	KUNIT_CASE(finds_nothing_else),
-	KUNIT_CASE(last_free_is_used_first),
+	KUNIT_CASE(reaches_beyond_its_root),
+	KUNIT_CASE(slabs_span_leaves),
+	KUNIT_CASE(leaves_come_and_go),
+	KUNIT_CASE(each_level_may_fail),
+	KUNIT_CASE(walk_in_order),
 	KUNIT_CASE(readers_pass_through_growth),
 	KUNIT_CASE(readers_keep_their_slab),
-	KUNIT_CASE(pages_must_be_named_back),
 	{}
 };
 

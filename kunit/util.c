@@ -154,12 +154,13 @@ struct kmag_slab *kmag_test_slab_of(const void *addr)
 	return slab;
 }
 
-struct kmag_slab *kmag_test_next_slab(struct kmag_cache *cache, u32 *index)
+struct kmag_slab *kmag_test_next_slab(struct kmag_cache *cache,
+				      unsigned long *nr)
 {
 	struct kmag_slab *slab;
 
 	rcu_read_lock();
-	slab = kmag_slab_next(cache, index);
+	slab = kmag_slab_next(cache, nr);
 	rcu_read_unlock();
 	return slab;
 }

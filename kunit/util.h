@@ -79,7 +79,8 @@ struct kmag_node *kmag_test_node(struct kmag_cache *cache);
 
 /* The slab at an address, or the next one of a walk; of a quiet cache. */
 struct kmag_slab *kmag_test_slab_of(const void *addr);
-struct kmag_slab *kmag_test_next_slab(struct kmag_cache *cache, u32 *index);
+struct kmag_slab *kmag_test_next_slab(struct kmag_cache *cache,
+				      unsigned long *nr);
 
 /* Arrays of objects, freed with the test; allocated and filled or given back. */
 void **kmag_test_array(struct kunit *test, size_t nr);

@@ -473,8 +473,8 @@ TEST_F(debugfs, slab_map)
 	EXPECT_EQ(table.nr_rows, self->snap->slabs);
 	for (i = 0; i < table.nr_rows; i++) {
 		ASSERT_EQ(fields_of(i, f), table.nr_columns);
-		EXPECT_GT(number(f[column("index")]), last);
-		last = number(f[column("index")]);
+		EXPECT_GT(number(f[column("pfn")]), last);
+		last = number(f[column("pfn")]);
 		EXPECT_EQ(weight(f[column("away")]),
 			  number(f[column("inuse")]));
 		inuse += number(f[column("inuse")]);

@@ -98,7 +98,7 @@ static int nodes_alloc(struct kmag_cache *cache)
 		if (!node)
 			goto err_node;
 		cache->node[nid] = node;
-		kmag_node_init(node);
+		kmag_node_init(node, nid);
 		kmag_depot_init(&node->depot, full_max);
 		/* So that frees find some before anybody was short of them. */
 		for (i = 0; i < KMAG_DEPOT_EMPTIES; i++) {
@@ -208,16 +208,16 @@ static void report_leak(struct kmag_cache *cache, unsigned long live)
 {
 	struct kmag_slab *slab;
 	unsigned long slabs = 0;
-	u32 index = 0;
+	unsigned long nr = 0;
 
 	pr_err("cache %s-%u: destroyed with %lu objects in use; they, their slabs and the module stay\n",
 	       cache->name, cache->id, live);
 	rcu_read_lock();
-	while ((slab = kmag_slab_next(cache, &index)))
+	while ((slab = kmag_slab_next(cache, &nr)))
 		if (++slabs <= KMAG_LEAK_SLABS)
-			/* The index that slab_map shows. */
-			pr_err("cache %s-%u:   slab %u: %u of %u in use\n",
-			       cache->name, cache->id, slab->index,
+			/* What slab_map calls it. */
+			pr_err("cache %s-%u:   slab %lu: %u of %u in use\n",
+			       cache->name, cache->id, kmag_slab_pfn(slab),
 			       READ_ONCE(slab->inuse), slab->slots);
 	rcu_read_unlock();
 	if (slabs > KMAG_LEAK_SLABS)

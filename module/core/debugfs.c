@@ -275,15 +275,15 @@ static int frag_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(frag);
 
-/* slab_map: the position in the file is an index of the table. */
+/* slab_map: the position in the file is one above where the walk goes on. */
 static void *map_from(struct seq_file *m, loff_t *pos)
 {
-	u32 index = *pos;
-	struct kmag_slab *slab = kmag_slab_next(m->private, &index);
+	unsigned long nr = *pos - 1;
+	struct kmag_slab *slab = kmag_slab_next(m->private, &nr);
 
 	if (!slab)
 		return NULL;
-	*pos = index - 1;
+	*pos = nr;
 	return slab;
 }
 
@@ -321,7 +321,7 @@ static int map_show(struct seq_file *m, void *v)
 	unsigned long flags;
 
 	if (v == SEQ_START_TOKEN) {
-		head(m, "slab_map", "index node pages slots inuse away");
+		head(m, "slab_map", "pfn node pages slots inuse away");
 		return 0;
 	}
 	node = cache->node[slab->nid];
@@ -330,8 +330,8 @@ static int map_show(struct seq_file *m, void *v)
 	bitmap_copy(away, slab->away, bits);
 	inuse = slab->inuse;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
-	seq_printf(m, "%u %u %u %u %u %*pb\n", slab->index, slab->nid,
-		   1U << slab->order, slab->slots, inuse, bits, away);
+	seq_printf(m, "%lu %u %u %u %u %*pb\n", kmag_slab_pfn(slab),
+		   slab->nid, 1U << slab->order, slab->slots, inuse, bits, away);
 	return 0;
 }
 

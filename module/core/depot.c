@@ -67,7 +67,7 @@ static void push_full(struct kmag_depot *depot, struct kmag_magazine *mag)
 {
 	lockdep_assert_held(&depot->lock);
 	mag->next = depot->full;
-	depot->full = mag;
+	WRITE_ONCE(depot->full, mag);	/* kmag_depot_get_full() peeks */
 	depot->nr_full++;
 	depot->objs += mag->cap;
 	depot->bytes += kmag_magazine_bytes(mag);
@@ -80,7 +80,7 @@ static struct kmag_magazine *pop_full(struct kmag_depot *depot)
 	lockdep_assert_held(&depot->lock);
 	if (!mag)
 		return NULL;
-	depot->full = mag->next;
+	WRITE_ONCE(depot->full, mag->next);
 	depot->nr_full--;
 	depot->full_min = min(depot->full_min, depot->nr_full);
 	depot->objs -= mag->cap;
@@ -117,6 +117,9 @@ struct kmag_magazine *kmag_depot_get_full(struct kmag_cache *cache,
 	struct kmag_magazine *mag;
 	unsigned long flags;
 
+	/* Who looks too early for a magazine finds it the next time. */
+	if (!READ_ONCE(depot->full))
+		return NULL;
 	local_irq_save(flags);
 	depot_lock(cache, depot);
 	mag = pop_full(depot);

@@ -153,8 +153,10 @@ struct kmag_depot {
 /**
  * struct kmag_node - a memory node's slabs and its depot
  * @lock: protects the lists, the counts and every bitmap of these slabs
- * @slabs: by fullness class
- * @nr: length of each list
+ * @nid: its id
+ * @empty: slabs without objects away, the one used last in front
+ * @partial: by fullness class, but for empty and full ones
+ * @nr: slabs of each class
  * @nr_slabs: their sum
  * @slots: objects all slabs have room for
  * @free: of those, free in their slabs
@@ -166,7 +168,9 @@ struct kmag_depot {
  */
 struct kmag_node {
 	raw_spinlock_t lock;
-	struct list_head slabs[KMAG_SNAP_CLASSES];
+	u16 nid;
+	struct list_head empty;
+	struct hlist_head partial[KMAG_SNAP_CLASSES];
 	unsigned long nr[KMAG_SNAP_CLASSES];
 	unsigned long nr_slabs;
 	unsigned long slots;
@@ -183,7 +187,7 @@ struct kmag_node {
  * @fast: what kmag_inline.h knows
  * @cpu: per-CPU state; @fast.pcp points at its first member
  * @stride: from one object to the next, bytes
- * @inverse: of the odd part of @stride, modulo 2^32, to find an object's slot
+ * @inverse: of the odd part of @stride, modulo 2^BITS_PER_LONG, to find slots
  * @shift: bits of the even part
  * @align: of an object, bytes
  * @flags: KMAG_HWCACHE_ALIGN and the others
@@ -213,7 +217,7 @@ struct kmag_cache {
 	struct kmag_cache_fast fast;
 	struct kmag_cpu __percpu *cpu;
 	unsigned int stride;
-	u32 inverse;
+	unsigned long inverse;
 	unsigned int shift;
 	unsigned int align;
 	unsigned int flags;

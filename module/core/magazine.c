@@ -189,8 +189,12 @@ static void swap_locked(struct kmag_cpu *cpu)
 static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 {
 	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+	u32 prev = raw_cpu_read(pcp->prev_rounds);
 	bool swapped = false;
 
+	/* A hint: on another CPU, or after an interrupt, it may be otherwise. */
+	if (for_alloc ? !prev : prev == raw_cpu_read(pcp->prev_cap))
+		return false;
 	preempt_disable();
 	if (kmag_claim(pcp)) {
 		swapped = kmag_swap_claimed(cache, for_alloc);

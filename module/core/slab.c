@@ -12,14 +12,10 @@
 
 #include "debug.h"
 #include "slab.h"
-#include "table.h"
 #include "trace.h"
 
 /* Slabs moved, or objects given, in one hold of node->lock. */
 #define KMAG_SLAB_BATCH	32
-
-/* Entries of the table that a walk looks at before others may run. */
-#define KMAG_WALK_PIECE	512
 
 static unsigned int slots_in(const struct kmag_cache *cache, unsigned int order)
 {
@@ -60,13 +56,13 @@ static unsigned int choose_order(const struct kmag_cache *cache)
 	return best;
 }
 
-/* Of an odd number, modulo 2^32; each step doubles the bits that are right. */
-static u32 inverse_of(u32 odd)
+/* Of an odd number; each step doubles the bits that are right. */
+static unsigned long inverse_of(unsigned long odd)
 {
-	u32 inverse = odd;	/* right in three bits */
+	unsigned long inverse = odd;	/* right in three bits */
 	int bits;
 
-	for (bits = 3; bits < 32; bits *= 2)
+	for (bits = 3; bits < BITS_PER_LONG; bits *= 2)
 		inverse *= 2 - odd * inverse;
 	return inverse;
 }
@@ -95,31 +91,50 @@ void kmag_slab_layout(struct kmag_cache *cache)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_layout);
 
-void kmag_node_init(struct kmag_node *node)
+void kmag_node_init(struct kmag_node *node, int nid)
 {
 	int i;
 
+	node->nid = nid;
 	raw_spin_lock_init(&node->lock);
+	INIT_LIST_HEAD(&node->empty);
 	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
-		INIT_LIST_HEAD(&node->slabs[i]);
+		INIT_HLIST_HEAD(&node->partial[i]);
 }
 
-/* Put @slab on the list that its state asks for. */
-static void slab_relist(struct kmag_node *node, struct kmag_slab *slab)
+static u8 class_of(const struct kmag_slab *slab)
 {
-	u8 class = kmag_slab_class(slab->slots, slab->inuse);
+	return kmag_slab_class(slab->slots, slab->inuse);
+}
+
+/* Put @slab, which had and has objects away, where @class asks for. */
+static __always_inline void slab_move(struct kmag_node *node,
+				      struct kmag_slab *slab, u8 class)
+{
+	u8 was = slab->class;
 
 	lockdep_assert_held(&node->lock);
-	if (class == slab->class)
+	if (class == was)
 		return;
-	if (slab->class == KMAG_EMPTY)
-		node->empty_free -= slab->slots;
-	if (class == KMAG_EMPTY)
-		node->empty_free += slab->slots;
-	node->nr[slab->class]--;
-	node->nr[class]++;
 	slab->class = class;
-	list_move(&slab->list, &node->slabs[class]);
+	node->nr[was]--;
+	node->nr[class]++;
+	if (was != KMAG_FULL)
+		__hlist_del(&slab->hlist);
+	if (class != KMAG_FULL)
+		hlist_add_head(&slab->hlist, &node->partial[class]);
+}
+
+/* Take an empty slab, from which objects are about to be taken, off its list. */
+static noinline void slab_begun(struct kmag_node *node, struct kmag_slab *slab)
+{
+	lockdep_assert_held(&node->lock);
+	node->empty_free -= slab->slots;
+	list_del(&slab->list);
+	/* As if it had been full: that is on no list either. */
+	slab->class = KMAG_FULL;
+	node->nr[KMAG_EMPTY]--;
+	node->nr[KMAG_FULL]++;
 }
 
 static void slab_link(struct kmag_node *node, struct kmag_slab *slab)
@@ -127,7 +142,7 @@ static void slab_link(struct kmag_node *node, struct kmag_slab *slab)
 	size_t bytes = kmag_slab_bytes(slab);
 
 	lockdep_assert_held(&node->lock);
-	list_add(&slab->list, &node->slabs[KMAG_EMPTY]);
+	list_add(&slab->list, &node->empty);
 	node->nr[KMAG_EMPTY]++;
 	node->nr_slabs++;
 	node->slots += slab->slots;
@@ -154,6 +169,20 @@ static void slab_unlink(struct kmag_node *node, struct kmag_slab *slab,
 	node->tail -= bytes - slab->slots * slab->cache->stride;
 	node->meta -= kmag_slab_meta(slab);
 	list_move(&slab->list, &left->dead);
+}
+
+/* Nothing of @slab is away any more. It may stay, if there are few of those. */
+static noinline void slab_emptied(struct kmag_node *node, struct kmag_slab *slab,
+				  struct kmag_leftovers *left)
+{
+	slab_move(node, slab, KMAG_FULL);
+	slab->class = KMAG_EMPTY;
+	node->nr[KMAG_FULL]--;
+	node->nr[KMAG_EMPTY]++;
+	node->empty_free += slab->slots;
+	list_add(&slab->list, &node->empty);
+	if (node->nr[KMAG_EMPTY] > slab->cache->empty_max)
+		slab_unlink(node, slab, left);
 }
 
 struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order)
@@ -236,12 +265,12 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	slab->nid = page_to_nid(page);
 	slab->class = KMAG_EMPTY;
 	slab->order = order;
-	slab->index = kmag_table_add(slab, meta);
-	if (!slab->index)
-		goto err_index;
+	/* Slots that are none are never free: a word needs no mask. */
+	if (slots % BITS_PER_LONG)
+		slab->away[slots / BITS_PER_LONG] = ~0UL << slots % BITS_PER_LONG;
+	if (kmag_table_add(slab, meta))
+		goto err_table;
 	slab_construct(slab);
-	/* Read by kmag_slab_of(), for any page that somebody hands us. */
-	set_page_private(page, slab->index);
 	account_pages(slab, 1);
 	kmag_count(cache, KMAG_SLAB_NEW);
 	if (order < cache->order)
@@ -249,7 +278,7 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	trace_kmag_slab_create(cache, slab);
 	return slab;
 
-err_index:
+err_table:
 	kfree(slab);
 err_slab:
 	__free_pages(page, order);
@@ -280,49 +309,82 @@ unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_grow);
 
-/* Take up to @nr objects of @slab; the lowest address ends up last. */
-static unsigned int slab_take(struct kmag_slab *slab, void **objs,
-			      unsigned int nr)
+/* Take all free objects of @slab; the lowest address ends up last. */
+static __always_inline unsigned int take_all(struct kmag_slab *slab,
+					     unsigned long stride, void **objs)
 {
-	unsigned int want = min_t(unsigned int, nr, slab->slots - slab->inuse);
-	unsigned long stride = slab->cache->stride;
-	void **next = objs + want;
+	unsigned int room = slab->slots - slab->inuse;
+	unsigned long *word = slab->away;
 	void *base = slab->base;
-	unsigned int w;
+	void **to = objs + room;
 
-	for (w = 0; next > objs; w++, base += BITS_PER_LONG * stride) {
-		unsigned long room = ~slab->away[w], rest = room;
+	for (;; word++, base += BITS_PER_LONG * stride) {
+		unsigned long free = ~*word;
 
-		/* There are want free slots, so it ends before the last word does. */
-		while (rest && next > objs) {
-			*--next = base + __ffs(rest) * stride;
-			rest &= rest - 1;
-		}
-		slab->away[w] |= room & ~rest;
+		for (; free; free &= free - 1)
+			*--to = base + __ffs(free) * stride;
+		*word = ~0UL;
+		if (to == objs)
+			break;
 	}
-	slab->inuse += want;
-	return want;
+	slab->inuse = slab->slots;
+	return room;
+}
+
+/* Take some of them, the lowest ones. */
+static void take_some(struct kmag_slab *slab, unsigned long stride, void **objs,
+		      unsigned int nr)
+{
+	unsigned long *word = slab->away;
+	void *base = slab->base;
+
+	slab->inuse += nr;
+	for (; nr; word++, base += BITS_PER_LONG * stride) {
+		unsigned long free = ~*word;
+
+		for (; free && nr; free &= free - 1)
+			objs[--nr] = base + __ffs(free) * stride;
+		*word = ~free;
+	}
+}
+
+/* A slab of a class that is not KMAG_FULL, or NULL. */
+static struct kmag_slab *slab_of_class(struct kmag_node *node, int class)
+{
+	lockdep_assert_held(&node->lock);
+	if (class == KMAG_EMPTY)
+		return list_first_entry_or_null(&node->empty, struct kmag_slab,
+						list);
+	return hlist_entry_safe(node->partial[class].first, struct kmag_slab,
+				hlist);
 }
 
 unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 			    void **objs, unsigned int nr)
 {
+	unsigned long stride = cache->stride;
 	unsigned int got = 0;
 	unsigned long flags;
 	int class;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
-	for (class = KMAG_FULL - 1; class >= KMAG_EMPTY && got < nr;) {
+	for (class = KMAG_FULL - 1; class >= KMAG_EMPTY; class--) {
 		struct kmag_slab *slab;
 
-		slab = list_first_entry_or_null(&node->slabs[class],
-						struct kmag_slab, list);
-		if (!slab) {
-			class--;
-			continue;
+		while (got < nr && (slab = slab_of_class(node, class))) {
+			unsigned int room = slab->slots - slab->inuse;
+
+			if (class == KMAG_EMPTY)
+				slab_begun(node, slab);
+			if (likely(room <= nr - got)) {
+				got += take_all(slab, stride, objs + got);
+				slab_move(node, slab, KMAG_FULL);
+			} else {
+				take_some(slab, stride, objs + got, nr - got);
+				got = nr;
+				slab_move(node, slab, class_of(slab));
+			}
 		}
-		got += slab_take(slab, objs + got, nr - got);
-		slab_relist(node, slab);
 	}
 	node->free -= got;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -336,22 +398,9 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_take);
 
-struct kmag_slab *kmag_slab_of(const void *addr)
-{
-	struct kmag_slab *slab;
-	struct page *page;
-
-	if (!virt_addr_valid(addr))
-		return NULL;
-	page = virt_to_head_page(addr);
-	slab = kmag_table_get(page_private(page));
-	return slab && slab->page == page ? slab : NULL;
-}
-EXPORT_SYMBOL_IF_KUNIT(kmag_slab_of);
-
 /* Count a bad free, to be reported outside of the locks. */
-static void bad_free(struct kmag_cache *cache, enum kmag_bad what,
-		     const void *obj, struct kmag_leftovers *left)
+static noinline void bad_free(struct kmag_cache *cache, enum kmag_bad what,
+			      const void *obj, struct kmag_leftovers *left)
 {
 	kmag_count(cache, KMAG_FREE_BAD);
 	if (left->nr_bad < KMAG_BAD_SHOWN) {
@@ -361,45 +410,51 @@ static void bad_free(struct kmag_cache *cache, enum kmag_bad what,
 	left->nr_bad++;
 }
 
-/*
- * Give back those of @objs that are in @slab, from the first on, until one is
- * not. Returns how many were looked at. A slab that died meanwhile (somebody
- * frees what was freed before) has no bit set, and stays on no list.
- */
-static unsigned int slab_give(struct kmag_node *node, struct kmag_slab *slab,
-			      void **objs, unsigned int nr,
-			      struct kmag_leftovers *left)
-{
-	struct kmag_cache *cache = slab->cache;
-	size_t bytes = kmag_slab_bytes(slab);
-	unsigned int i, given = 0;
-
-	lockdep_assert_held(&node->lock);
-	for (i = 0; i < nr; i++) {
-		size_t offset = objs[i] - slab->base;
-		u32 slot = kmag_slot_at(cache, offset);
-
-		if (offset >= bytes)
-			break;
-		if (unlikely(slot >= slab->slots))
-			bad_free(cache, KMAG_BAD_INTERIOR, objs[i], left);
-		else if (unlikely(!__test_and_clear_bit(slot, slab->away)))
-			bad_free(cache, KMAG_BAD_DOUBLE, objs[i], left);
-		else
-			given++;
-	}
-	slab->inuse -= given;
-	node->free += given;
-	slab_relist(node, slab);
-	return i;
-}
-
 static struct kmag_slab *slab_of_cache(const struct kmag_cache *cache,
 				       const void *obj)
 {
 	struct kmag_slab *slab = kmag_slab_of(obj);
 
 	return slab && slab->cache == cache ? slab : NULL;
+}
+
+/*
+ * Give those of @objs back that are in @slab, from the first on, which is, until
+ * one is not. Returns how many were looked at. A slab that died meanwhile
+ * (somebody frees what was freed before) has no bit set, and stays on no list.
+ */
+static __always_inline unsigned int
+slab_give(struct kmag_cache *cache, struct kmag_node *node,
+	  struct kmag_slab *slab, void **objs, unsigned int nr,
+	  struct kmag_leftovers *left)
+{
+	const unsigned long bytes = kmag_slab_bytes(slab);
+	unsigned long offset = objs[0] - slab->base;
+	unsigned int bad = left->nr_bad, i = 0, given;
+
+	lockdep_assert_held(&node->lock);
+	do {
+		unsigned long slot = kmag_slot_at(cache, offset);
+
+		if (unlikely(slot >= slab->slots))
+			bad_free(cache, KMAG_BAD_INTERIOR, objs[i], left);
+		else if (unlikely(!__test_and_clear_bit(slot, slab->away)))
+			bad_free(cache, KMAG_BAD_DOUBLE, objs[i], left);
+		if (++i == nr)
+			break;
+		offset = objs[i] - slab->base;
+	} while (offset < bytes);
+
+	given = i - (left->nr_bad - bad);
+	slab->inuse -= given;
+	node->free += given;
+	if (unlikely(!slab->inuse)) {
+		if (given)
+			slab_emptied(node, slab, left);
+	} else {
+		slab_move(node, slab, class_of(slab));
+	}
+	return i;
 }
 
 /* Give a batch of objects of one node back; returns how many were handled. */
@@ -421,14 +476,10 @@ static unsigned int give_batch(struct kmag_cache *cache, void **objs,
 	node = cache->node[slab->nid];
 	raw_spin_lock_irqsave(&node->lock, flags);
 	do {
-		bool was_away = slab->inuse;
-
-		done += slab_give(node, slab, objs + done, nr - done, left);
-		if (was_away && slab->class == KMAG_EMPTY &&
-		    node->nr[KMAG_EMPTY] > cache->empty_max)
-			slab_unlink(node, slab, left);
+		done += slab_give(cache, node, slab, objs + done, nr - done,
+				  left);
 		slab = done < nr ? slab_of_cache(cache, objs[done]) : NULL;
-	} while (slab && cache->node[slab->nid] == node);
+	} while (slab && slab->nid == node->nid);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return done;
 }
@@ -461,7 +512,7 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 	raw_spin_lock_irqsave(&node->lock, flags);
 	for (; reaped < max && node->nr[KMAG_EMPTY] > keep; reaped++)
 		/* The one that was used last is on top: leave it. */
-		slab_unlink(node, list_last_entry(&node->slabs[KMAG_EMPTY],
+		slab_unlink(node, list_last_entry(&node->empty,
 						  struct kmag_slab, list),
 			    left);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -469,23 +520,15 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_reap);
 
-struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index)
+struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache,
+				 unsigned long *nr)
 {
-	u32 end = kmag_table_end();
+	struct kmag_slab *slab;
 
-	while (*index < end) {
-		struct kmag_slab *slab;
-
-		if (*index % KMAG_WALK_PIECE == 0) {
-			rcu_read_unlock();
-			cond_resched();
-			rcu_read_lock();
-		}
-		slab = kmag_table_get((*index)++);
-		if (slab && slab->cache == cache)
-			return slab;
-	}
-	return NULL;
+	do {
+		slab = kmag_table_next(nr);
+	} while (slab && slab->cache != cache);
+	return slab;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_next);
 
@@ -503,8 +546,8 @@ static void report_bad(struct kmag_cache *cache, struct kmag_leftovers *left)
 	left->nr_bad = 0;
 }
 
-unsigned long kmag_slab_settle(struct kmag_cache *cache,
-			       struct kmag_leftovers *left)
+unsigned long kmag_slab_settle_all(struct kmag_cache *cache,
+				   struct kmag_leftovers *left)
 {
 	struct kmag_slab *slab, *next;
 	unsigned long pages = 0;
@@ -514,8 +557,7 @@ unsigned long kmag_slab_settle(struct kmag_cache *cache,
 	list_for_each_entry_safe(slab, next, &left->dead, list) {
 		list_del(&slab->list);
 		trace_kmag_slab_destroy(cache, slab);
-		kmag_table_del(slab->index);
-		set_page_private(slab->page, 0);
+		kmag_table_del(slab);
 		account_pages(slab, -1);
 		__free_pages(slab->page, slab->order);
 		pages += 1UL << slab->order;
@@ -525,4 +567,4 @@ unsigned long kmag_slab_settle(struct kmag_cache *cache,
 	}
 	return pages;
 }
-EXPORT_SYMBOL_IF_KUNIT(kmag_slab_settle);
+EXPORT_SYMBOL_IF_KUNIT(kmag_slab_settle_all);

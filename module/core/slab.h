@@ -6,16 +6,20 @@
  * the pages: set while the object is away from its slab (with an owner, in a
  * magazine or between them). Nothing is written into a free object.
  *
- * A slab is on exactly one list of its node, by its state; node->lock protects
- * the lists, the bitmaps and the counts:
+ * A slab is where its state says; node->lock protects the lists, the bitmaps and
+ * the counts:
  *
- *	class            objects away        may become
- *	KMAG_EMPTY       none                partial, full; freed when there
- *	                                     are more than cache->empty_max
- *	1 to 8           some: class - 1 is  any
- *	                 the full eighths
- *	KMAG_FULL        all                 partial, empty
- *	(leftovers)      none                freed by kmag_slab_settle()
+ *	class        objects away        where         may become
+ *	KMAG_EMPTY   none                empty         partial, full; freed when
+ *	                                               there are more than
+ *	                                               cache->empty_max
+ *	1 to 8       some: class - 1 is  partial[]     any
+ *	             the full eighths
+ *	KMAG_FULL    all                 on no list    partial, empty
+ *	(leftovers)  none                left->dead    freed by kmag_slab_settle()
+ *
+ * Lists of partial slabs are hlists: kernels that check the pointers of every
+ * list_head would spend more on that than on all the rest of a visit.
  */
 #ifndef _KMAG_SLAB_H
 #define _KMAG_SLAB_H
@@ -24,6 +28,7 @@
 
 #include "debug.h"
 #include "internal.h"
+#include "table.h"
 
 /* Bad frees of one batch that are reported each; all are counted. */
 #define KMAG_BAD_SHOWN	2U
@@ -47,12 +52,12 @@ struct kmag_leftovers {
 
 /**
  * struct kmag_slab - descriptor of a slab
- * @list: on a list of its node, or among the leftovers
+ * @list: among its node's empty ones, or the leftovers
+ * @hlist: among its node's partial ones
  * @rcu: once it was taken out of the table
  * @cache: whose slab it is
  * @page: head page
  * @base: address of slot 0
- * @index: in the table
  * @slots: objects it has room for
  * @inuse: objects away
  * @nid: memory node
@@ -63,12 +68,12 @@ struct kmag_leftovers {
 struct kmag_slab {
 	union {
 		struct list_head list;
+		struct hlist_node hlist;
 		struct rcu_head rcu;
 	};
 	struct kmag_cache *cache;
 	struct page *page;
 	void *base;
-	u32 index;
 	u16 slots;
 	u16 inuse;
 	u16 nid;
@@ -83,7 +88,7 @@ struct kmag_slab {
  */
 void kmag_slab_layout(struct kmag_cache *cache);
 
-void kmag_node_init(struct kmag_node *node);
+void kmag_node_init(struct kmag_node *node, int nid);
 
 /* The one place where pages come from. Suites make it fail. */
 struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order);
@@ -149,6 +154,9 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 			    unsigned long keep, unsigned long max,
 			    struct kmag_leftovers *left);
 
+unsigned long kmag_slab_settle_all(struct kmag_cache *cache,
+				   struct kmag_leftovers *left);
+
 /**
  * kmag_slab_settle - free slabs, report misuse
  * @cache: the cache
@@ -157,8 +165,13 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
  * Context: Any but NMI; no raw lock held.
  * Return: pages freed.
  */
-unsigned long kmag_slab_settle(struct kmag_cache *cache,
-			       struct kmag_leftovers *left);
+static inline unsigned long kmag_slab_settle(struct kmag_cache *cache,
+					     struct kmag_leftovers *left)
+{
+	if (likely(list_empty(&left->dead) && !left->nr_bad))
+		return 0;
+	return kmag_slab_settle_all(cache, left);
+}
 
 /**
  * kmag_slab_of - the slab that an address lies in
@@ -167,20 +180,36 @@ unsigned long kmag_slab_settle(struct kmag_cache *cache,
  * Context: RCU read-side section, or preemption off.
  * Return: the slab, of any cache, or NULL if it is not one of kmag's.
  */
-struct kmag_slab *kmag_slab_of(const void *addr);
+static inline struct kmag_slab *kmag_slab_of(const void *addr)
+{
+	return kmag_table_get(addr);
+}
+
+/* What page tools of the kernel know a slab by. */
+static inline unsigned long kmag_slab_pfn(const struct kmag_slab *slab)
+{
+	return page_to_pfn(slab->page);
+}
+
+#if BITS_PER_LONG == 64
+#define kmag_ror	ror64
+#else
+#define kmag_ror	ror32
+#endif
 
 /**
  * kmag_slot_at - divide by the stride, if that leaves no rest
  * @cache: the cache
- * @offset: from the start of a slab, bytes
+ * @offset: from the start of a slab, bytes; any value at all
  *
  * By the inverse of the divisor: see Warren, Hacker's Delight (2012), 10-17.
  *
  * Return: the slot; what is beyond the slots of any slab, if none starts there.
  */
-static inline u32 kmag_slot_at(const struct kmag_cache *cache, u32 offset)
+static inline unsigned long kmag_slot_at(const struct kmag_cache *cache,
+					 unsigned long offset)
 {
-	return ror32(offset * cache->inverse, cache->shift);
+	return kmag_ror(offset * cache->inverse, cache->shift);
 }
 
 /**
@@ -192,7 +221,7 @@ static inline u32 kmag_slot_at(const struct kmag_cache *cache, u32 offset)
  */
 static inline int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 {
-	u32 slot = kmag_slot_at(slab->cache, obj - slab->base);
+	unsigned long slot = kmag_slot_at(slab->cache, obj - slab->base);
 
 	return slot < slab->slots ? slot : -1;
 }
@@ -200,7 +229,7 @@ static inline int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 /**
  * kmag_slab_next - walk a cache's slabs
  * @cache: the cache
- * @index: 0 to begin; where to go on afterwards
+ * @nr: 0 to begin; where to go on afterwards
  *
  * A slab that is made or freed during the walk may be seen or not. Walks in
  * pieces: the RCU section is left and entered again now and then, so a slab is
@@ -209,7 +238,8 @@ static inline int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
  * Context: Process context, RCU read-side section, entered once.
  * Return: a slab, or NULL at the end.
  */
-struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache, u32 *index);
+struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache,
+				 unsigned long *nr);
 
 /**
  * kmag_slab_class - the fullness class of a slab

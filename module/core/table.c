@@ -1,191 +1,269 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of all slabs: two levels, so that a look-up is two loads behind
- * the one of the page. Chunks of a page are added and never moved or freed
- * before exit; the array of chunks is copied when it must grow, and the old
- * one waits for its readers. A free entry holds the next free index.
+ * The table of all slabs. Levels are pages of their own. The root is copied when
+ * memory lies beyond it, and the old one waits for its readers; middle levels
+ * stay until exit, one for 1 GiB where pages are of 4 KiB; a leaf goes with the
+ * last slab in it, or memory that was used once would be held for ever.
  */
-#include <linux/rcupdate.h>
+#include <linux/gfp.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "compat.h"
+#include "slab.h"
 #include "table.h"
 
-#define CHUNK_SHIFT	(PAGE_SHIFT - 3)
-#define CHUNK_ENTRIES	((u32)BIT(CHUNK_SHIFT))
-#define CHUNK_MASK	(CHUNK_ENTRIES - 1)
+/* Entries of the first root: 16 GiB, where pages are of 4 KiB. */
+#define ROOT_MIN	16UL
 
-/* Descriptors are word-aligned: bit 0 tells a free entry. */
-#define ENTRY_FREE	1UL
+/* Readers come before the first slab: so there is always one. */
+static struct kmag_table_root no_root;
+struct kmag_table_root __rcu *kmag_table_root = RCU_INITIALIZER(&no_root);
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_root);
 
-struct chunk {
-	unsigned long entry[CHUNK_ENTRIES];
-};
-
-struct chunk_array {
-	struct rcu_head rcu;
-	u32 nr;
-	struct chunk *chunk[];
-};
-
-static struct chunk_array __rcu *chunks;
-static u32 nr_chunks;		/* in use; written under table_lock */
-static u32 free_index;		/* first of the free list, 0 for none */
+static unsigned long nr_levels;		/* written under table_lock */
 static DEFINE_RAW_SPINLOCK(table_lock);
 
-static unsigned long *entry_of(struct chunk_array *array, u32 index)
+static unsigned long root_at(unsigned long nr)
 {
-	return &array->chunk[index >> CHUNK_SHIFT]->entry[index & CHUNK_MASK];
+	return nr >> 2 * KMAG_LEVEL_SHIFT;
 }
 
-struct kmag_slab *kmag_table_get(unsigned long index)
+static unsigned long mid_at(unsigned long nr)
 {
-	struct chunk_array *array;
-	unsigned long entry;
-
-	/* Pairs with the release in add_chunk(): an index below is there. */
-	if (index >> CHUNK_SHIFT >= smp_load_acquire(&nr_chunks))
-		return NULL;
-	array = rcu_dereference_check(chunks, rcu_read_lock_any_held());
-	/* Written by add and del of any CPU; the caller checks what it finds. */
-	entry = READ_ONCE(*entry_of(array, index));
-	return entry & ENTRY_FREE ? NULL : (struct kmag_slab *)entry;
+	return nr >> KMAG_LEVEL_SHIFT & (KMAG_LEVEL - 1);
 }
-EXPORT_SYMBOL_IF_KUNIT(kmag_table_get);
 
-/* Put @chunk's entries on the free list; index 0 means none and stays out. */
-static void add_chunk(struct chunk_array *array, struct chunk *chunk)
+static unsigned long leaf_at(unsigned long nr)
 {
-	u32 first = nr_chunks << CHUNK_SHIFT;
-	u32 i;
+	return nr & (KMAG_LEVEL - 1);
+}
+
+static struct kmag_table_root *root_locked(void)
+{
+	return rcu_dereference_protected(kmag_table_root,
+					 lockdep_is_held(&table_lock));
+}
+
+/* Where the leaf of a page is named; NULL if the levels above are missing. */
+static struct kmag_table_leaf **leaf_slot(unsigned long nr)
+{
+	struct kmag_table_root *root = root_locked();
+	struct kmag_table_mid *mid = NULL;
+
+	if (root_at(nr) < root->nr)
+		mid = root->mid[root_at(nr)];
+	return mid ? &mid->leaf[mid_at(nr)] : NULL;
+}
+
+void *kmag_level_alloc(gfp_t gfp)
+{
+	KMAG_KUNIT_STUB(kmag_level_alloc, gfp);
+
+	return (void *)get_zeroed_page(gfp);
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_level_alloc);
+
+static void level_free_rcu(struct rcu_head *rcu)
+{
+	__free_page(container_of(rcu, struct page, rcu_head));
+}
+
+/* Entries of a leaf in use, which its page knows. */
+static void leaf_count(struct kmag_table_leaf *leaf, long change)
+{
+	struct page *page = virt_to_page(leaf);
 
 	lockdep_assert_held(&table_lock);
-	for (i = CHUNK_ENTRIES; i-- > 0;) {
-		chunk->entry[i] = (unsigned long)free_index << 1 | ENTRY_FREE;
-		if (first + i)
-			free_index = first + i;
+	set_page_private(page, page_private(page) + change);
+}
+
+/* A root that reaches page @nr, in place of one that does not. */
+static bool grow_root(unsigned long nr, gfp_t gfp)
+{
+	struct kmag_table_root *root, *old;
+	unsigned long size, flags;
+
+	size = roundup_pow_of_two(max(root_at(nr) + 1, ROOT_MIN));
+	root = kzalloc(struct_size(root, mid, size), gfp);
+	if (!root)
+		return false;
+	root->nr = size;
+
+	raw_spin_lock_irqsave(&table_lock, flags);
+	old = root_locked();
+	if (old->nr < size) {
+		memcpy(root->mid, old->mid, old->nr * sizeof(old->mid[0]));
+		rcu_assign_pointer(kmag_table_root, root);
+	} else {
+		old = root;
 	}
-	array->chunk[nr_chunks] = chunk;
-	/* A reader that sees the count sees the chunk, in any array copy. */
-	smp_store_release(&nr_chunks, nr_chunks + 1);
+	raw_spin_unlock_irqrestore(&table_lock, flags);
+
+	if (old != &no_root)
+		kfree_rcu(old, rcu);
+	return true;
 }
 
 /*
- * Make room for one index at least. Allocates without the lock, so what it
- * finds afterwards may have changed: then it frees what it does not need, and
- * the caller tries again.
+ * Make one level on the way to page @nr. Allocates without the lock: somebody
+ * else may be quicker, or the last slab of a leaf go. So the caller looks again.
  */
-static bool table_grow(gfp_t gfp)
+static bool table_grow(unsigned long nr, gfp_t gfp)
 {
-	struct chunk_array *old, *array = NULL, *unused;
-	struct chunk *chunk;
+	struct kmag_table_root *root;
+	struct kmag_table_leaf **slot;
 	unsigned long flags;
-	bool room;
-	u32 nr;
+	bool beyond;
+	void *level;
 
 	raw_spin_lock_irqsave(&table_lock, flags);
-	old = rcu_dereference_protected(chunks, lockdep_is_held(&table_lock));
-	room = old && nr_chunks < old->nr;
-	nr = max(2 * nr_chunks, 8U);
+	beyond = root_at(nr) >= root_locked()->nr;
 	raw_spin_unlock_irqrestore(&table_lock, flags);
+	if (beyond)
+		return grow_root(nr, gfp);
 
-	chunk = kmalloc(sizeof(*chunk), gfp);
-	if (!chunk)
+	level = kmag_level_alloc(gfp);
+	if (!level)
 		return false;
-	if (!room) {
-		array = kzalloc(struct_size(array, chunk, nr), gfp);
-		if (!array)
-			goto err_array;
-		array->nr = nr;
-	}
-
-	unused = array;
 	raw_spin_lock_irqsave(&table_lock, flags);
-	old = rcu_dereference_protected(chunks, lockdep_is_held(&table_lock));
-	if (free_index) {
-		old = NULL;
-	} else if (old && nr_chunks < old->nr) {
-		add_chunk(old, chunk);
-		chunk = NULL;
-		old = NULL;
-	} else if (array && nr_chunks < array->nr) {
-		if (old)
-			memcpy(array->chunk, old->chunk,
-			       nr_chunks * sizeof(array->chunk[0]));
-		rcu_assign_pointer(chunks, array);
-		add_chunk(array, chunk);
-		chunk = NULL;
-		unused = NULL;
-	} else {
-		old = NULL;
+	root = root_locked();
+	slot = leaf_slot(nr) ?:
+	       (struct kmag_table_leaf **)&root->mid[root_at(nr)];
+	if (!*slot) {
+		/* Readers see a level's zeroes before they see the level. */
+		smp_store_release(slot, level);
+		nr_levels++;
+		level = NULL;
 	}
 	raw_spin_unlock_irqrestore(&table_lock, flags);
-
-	if (old)
-		kfree_rcu(old, rcu);
-	kfree(unused);
-	kfree(chunk);
+	free_page((unsigned long)level);
 	return true;
-
-err_array:
-	kfree(chunk);
-	return false;
 }
 
-u32 kmag_table_add(struct kmag_slab *slab, gfp_t gfp)
+/* Fill a leaf from page @nr on, up to its end or @end. Returns where it ended. */
+static unsigned long leaf_fill(struct kmag_table_leaf *leaf, unsigned long nr,
+			       unsigned long end, struct kmag_slab *slab)
 {
-	struct chunk_array *array;
-	unsigned long flags, *entry;
-	u32 index;
+	end = min(end, round_up(nr + 1, KMAG_LEVEL));
+	leaf_count(leaf, slab ? end - nr : nr - end);
+	for (; nr < end; nr++)
+		/* A wrong pointer may lead a reader here at any time. */
+		smp_store_release(&leaf->slab[leaf_at(nr)], slab);
+	return nr;
+}
 
-	for (;;) {
+/* Nobody finds pages from @nr up to @end any more. */
+static void table_clear(unsigned long nr, unsigned long end)
+{
+	unsigned long flags;
+
+	while (nr < end) {
+		struct kmag_table_leaf **slot, *leaf;
+
 		raw_spin_lock_irqsave(&table_lock, flags);
-		index = free_index;
-		if (index) {
-			array = rcu_dereference_protected(chunks,
-							  lockdep_is_held(&table_lock));
-			entry = entry_of(array, index);
-			free_index = *entry >> 1;
-			/* A wrong pointer may lead a reader here at any time. */
-			smp_store_release(entry, (unsigned long)slab);
+		slot = leaf_slot(nr);
+		leaf = *slot;
+		nr = leaf_fill(leaf, nr, end, NULL);
+		if (page_private(virt_to_page(leaf))) {
+			leaf = NULL;
+		} else {
+			WRITE_ONCE(*slot, NULL);	/* readers look */
+			nr_levels--;
 		}
 		raw_spin_unlock_irqrestore(&table_lock, flags);
-		if (index || !table_grow(gfp))
-			return index;
+		if (leaf)
+			call_rcu(&virt_to_page(leaf)->rcu_head, level_free_rcu);
 	}
+}
+
+int kmag_table_add(struct kmag_slab *slab, gfp_t gfp)
+{
+	unsigned long first = kmag_page_nr(slab->base), nr = first;
+	unsigned long end = first + (1UL << slab->order);
+	unsigned long flags;
+
+	while (nr < end) {
+		struct kmag_table_leaf **slot;
+		bool room;
+
+		raw_spin_lock_irqsave(&table_lock, flags);
+		slot = leaf_slot(nr);
+		room = slot && *slot;
+		if (room)
+			nr = leaf_fill(*slot, nr, end, slab);
+		raw_spin_unlock_irqrestore(&table_lock, flags);
+		if (!room && !table_grow(nr, gfp))
+			goto err_grow;
+	}
+	return 0;
+
+err_grow:
+	table_clear(first, nr);
+	return -ENOMEM;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_table_add);
 
-void kmag_table_del(u32 index)
+void kmag_table_del(struct kmag_slab *slab)
 {
-	struct chunk_array *array;
-	unsigned long flags;
+	unsigned long nr = kmag_page_nr(slab->base);
 
-	raw_spin_lock_irqsave(&table_lock, flags);
-	array = rcu_dereference_protected(chunks, lockdep_is_held(&table_lock));
-	WRITE_ONCE(*entry_of(array, index),
-		   (unsigned long)free_index << 1 | ENTRY_FREE);
-	free_index = index;
-	raw_spin_unlock_irqrestore(&table_lock, flags);
+	table_clear(nr, nr + (1UL << slab->order));
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_table_del);
 
-u32 kmag_table_end(void)
+/* Move @nr to the next page that has a leaf, if it has none itself. */
+static struct kmag_table_leaf *next_leaf(unsigned long *nr)
 {
-	return READ_ONCE(nr_chunks) << CHUNK_SHIFT;
+	struct kmag_table_root *root = rcu_dereference(kmag_table_root);
+
+	while (root_at(*nr) < root->nr) {
+		struct kmag_table_mid *mid = READ_ONCE(root->mid[root_at(*nr)]);
+		struct kmag_table_leaf *leaf;
+
+		if (!mid) {
+			*nr = round_up(*nr + 1, KMAG_LEVEL * KMAG_LEVEL);
+			continue;
+		}
+		leaf = READ_ONCE(mid->leaf[mid_at(*nr)]);
+		if (leaf)
+			return leaf;
+		*nr = round_up(*nr + 1, KMAG_LEVEL);
+	}
+	return NULL;
 }
-EXPORT_SYMBOL_IF_KUNIT(kmag_table_end);
+
+struct kmag_slab *kmag_table_next(unsigned long *nr)
+{
+	struct kmag_table_leaf *leaf;
+
+	while ((leaf = next_leaf(nr))) {
+		do {
+			struct kmag_slab *slab;
+			unsigned long this = *nr;
+
+			slab = READ_ONCE(leaf->slab[leaf_at(this)]);
+			(*nr)++;
+			if (slab && kmag_page_nr(slab->base) == this)
+				return slab;
+		} while (leaf_at(*nr));
+		/* So much work between two looks at who else wants the CPU. */
+		rcu_read_unlock();
+		cond_resched();
+		rcu_read_lock();
+	}
+	return NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_next);
 
 unsigned long kmag_table_bytes(void)
 {
-	struct chunk_array *array;
-	unsigned long bytes = READ_ONCE(nr_chunks) * sizeof(struct chunk);
+	struct kmag_table_root *root;
+	unsigned long bytes = READ_ONCE(nr_levels) * PAGE_SIZE;
 
 	rcu_read_lock();
-	array = rcu_dereference(chunks);
-	if (array)
-		bytes += struct_size(array, chunk, array->nr);
+	root = rcu_dereference(kmag_table_root);
+	if (root != &no_root)
+		bytes += struct_size(root, mid, root->nr);
 	rcu_read_unlock();
 	return bytes;
 }
@@ -193,13 +271,15 @@ EXPORT_SYMBOL_IF_KUNIT(kmag_table_bytes);
 
 void kmag_table_exit(void)
 {
-	struct chunk_array *array = rcu_dereference_protected(chunks, true);
-	u32 i;
+	struct kmag_table_root *root = rcu_dereference_protected(kmag_table_root,
+								  true);
+	unsigned long i;
 
-	if (!array)
+	if (root == &no_root)
 		return;
-	for (i = 0; i < nr_chunks; i++)
-		kfree(array->chunk[i]);
-	kfree(array);
-	RCU_INIT_POINTER(chunks, NULL);
+	for (i = 0; i < root->nr; i++)
+		if (root->mid[i])
+			free_page((unsigned long)root->mid[i]);
+	kfree(root);
+	RCU_INIT_POINTER(kmag_table_root, &no_root);
 }

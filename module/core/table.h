@@ -1,53 +1,123 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The table of all slabs: from the index in a page back to its slab.
+ * The table of all slabs: from any address to the slab it lies in.
  *
- * A slab's head page holds nothing but an index; the entry must name the page
- * back. So a foreign or stale pointer never makes kmag follow a value that it
- * did not write itself.
+ * Three levels over the kernel's linear map, as a page table has, with an entry
+ * for each page of a slab. So a look-up reads nothing but what kmag wrote: no
+ * struct page, whatever the pointer, which may be wrong, stale or not of memory
+ * at all. tcmalloc's page map is the same thing for user space.
  */
 #ifndef _KMAG_TABLE_H
 #define _KMAG_TABLE_H
 
+#include <linux/kasan.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 struct kmag_slab;
 
-/**
- * kmag_table_add - give a slab an index
- * @slab: to be found
- * @gfp: for the table's memory, if it has to grow
- *
- * Context: Any but NMI; no raw lock held.
- * Return: an index of 1 or more, or 0 if there was no memory.
- */
-u32 kmag_table_add(struct kmag_slab *slab, gfp_t gfp);
+/* Entries of a level: as many as fit a page. */
+#define KMAG_LEVEL_SHIFT	(PAGE_SHIFT - ilog2(sizeof(void *)))
+#define KMAG_LEVEL		BIT(KMAG_LEVEL_SHIFT)
 
 /**
- * kmag_table_del - take a slab's index back
- * @index: from kmag_table_add()
- *
- * A reader that found the slab may go on using it until its RCU section ends.
- *
- * Context: Any but NMI; no raw lock held.
+ * struct kmag_table_leaf - slabs by the low bits of a page's number
+ * @slab: of each page, or NULL
  */
-void kmag_table_del(u32 index);
+struct kmag_table_leaf {
+	struct kmag_slab *slab[KMAG_LEVEL];
+};
 
 /**
- * kmag_table_get - the slab with an index
- * @index: any value at all
+ * struct kmag_table_mid - leaves by the bits above
+ * @leaf: or NULL, where no page is of a slab
+ */
+struct kmag_table_mid {
+	struct kmag_table_leaf *leaf[KMAG_LEVEL];
+};
+
+/**
+ * struct kmag_table_root - middle levels by the rest of the bits
+ * @rcu: once a larger one has taken its place
+ * @nr: length of @mid
+ * @mid: once made, there for good; NULL before
+ */
+struct kmag_table_root {
+	struct rcu_head rcu;
+	unsigned long nr;
+	struct kmag_table_mid *mid[];
+};
+
+extern struct kmag_table_root __rcu *kmag_table_root;
+
+/* Number of the page at an address, in the linear map; any value at all. */
+static inline unsigned long kmag_page_nr(const void *addr)
+{
+	return ((unsigned long)kasan_reset_tag(addr) - PAGE_OFFSET) >> PAGE_SHIFT;
+}
+
+/**
+ * kmag_table_get - the slab at an address
+ * @addr: any value at all
+ *
+ * Who found a slab may go on using it until its RCU section ends.
  *
  * Context: RCU read-side section, or preemption off.
  * Return: the slab, or NULL.
  */
-struct kmag_slab *kmag_table_get(unsigned long index);
+static inline struct kmag_slab *kmag_table_get(const void *addr)
+{
+	struct kmag_table_root *root =
+		rcu_dereference_check(kmag_table_root, rcu_read_lock_any_held());
+	unsigned long nr = kmag_page_nr(addr);
+	struct kmag_table_leaf *leaf;
+	struct kmag_table_mid *mid;
+
+	if (unlikely(nr >> 2 * KMAG_LEVEL_SHIFT >= root->nr))
+		return NULL;
+	/* Each pairs with the release that put it there, at any time. */
+	mid = READ_ONCE(root->mid[nr >> 2 * KMAG_LEVEL_SHIFT]);
+	if (unlikely(!mid))
+		return NULL;
+	leaf = READ_ONCE(mid->leaf[nr >> KMAG_LEVEL_SHIFT & (KMAG_LEVEL - 1)]);
+	if (unlikely(!leaf))
+		return NULL;
+	return READ_ONCE(leaf->slab[nr & (KMAG_LEVEL - 1)]);
+}
 
 /**
- * kmag_table_end - where a walk over the table ends
+ * kmag_table_add - have a slab found
+ * @slab: with base and order set, ready to be looked at
+ * @gfp: for the table's memory, if it has to grow
  *
- * Return: one above the highest index ever given.
+ * Context: Any but NMI; no raw lock held.
+ * Return: 0 or -ENOMEM.
  */
-u32 kmag_table_end(void);
+int kmag_table_add(struct kmag_slab *slab, gfp_t gfp);
+
+/**
+ * kmag_table_del - have a slab not found any more
+ * @slab: that was added
+ *
+ * Context: Any but NMI; no raw lock held.
+ */
+void kmag_table_del(struct kmag_slab *slab);
+
+/**
+ * kmag_table_next - walk the table in the order of addresses
+ * @nr: 0 to begin; where to go on afterwards
+ *
+ * Walks in pieces: the RCU section is left and entered again now and then, so a
+ * slab is good until the next call only.
+ *
+ * Context: Process context, RCU read-side section, entered once.
+ * Return: a slab, or NULL at the end.
+ */
+struct kmag_slab *kmag_table_next(unsigned long *nr);
+
+/* The one place where levels come from. Suites make it fail. */
+void *kmag_level_alloc(gfp_t gfp);
 
 /**
  * kmag_table_bytes - memory of the table

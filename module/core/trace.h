@@ -158,7 +158,7 @@ DECLARE_EVENT_CLASS(kmag_slab,
 	TP_STRUCT__entry(
 		__array(char, name, KMAG_NAME_LEN)
 		__field(u32, id)
-		__field(u32, index)
+		__field(unsigned long, pfn)
 		__field(const void *, base)
 		__field(u32, order)
 		__field(u32, slots)
@@ -168,15 +168,15 @@ DECLARE_EVENT_CLASS(kmag_slab,
 	TP_fast_assign(
 		memcpy(__entry->name, cache->name, KMAG_NAME_LEN);
 		__entry->id = cache->id;
-		__entry->index = slab->index;
+		__entry->pfn = kmag_slab_pfn(slab);
 		__entry->base = slab->base;
 		__entry->order = slab->order;
 		__entry->slots = slab->slots;
 		__entry->node = slab->nid;
 	),
 
-	TP_printk("name=%s-%u slab=%u base=%p order=%u slots=%u node=%d",
-		  __entry->name, __entry->id, __entry->index, __entry->base,
+	TP_printk("name=%s-%u pfn=%lu base=%p order=%u slots=%u node=%d",
+		  __entry->name, __entry->id, __entry->pfn, __entry->base,
 		  __entry->order, __entry->slots, __entry->node)
 );
 

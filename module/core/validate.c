@@ -140,11 +140,11 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 
 	if (away != inuse)
-		found(v, "slab %u: %u objects away, %u counted", slab->index,
-		      away, inuse);
+		found(v, "slab %lu: %u objects away, %u counted",
+		      kmag_slab_pfn(slab), away, inuse);
 	if (class != kmag_slab_class(slab->slots, away))
-		found(v, "slab %u: %u of %u away, in class %u", slab->index,
-		      away, slab->slots, class);
+		found(v, "slab %lu: %u of %u away, in class %u",
+		      kmag_slab_pfn(slab), away, slab->slots, class);
 	v->slabs++;
 	v->slots += slab->slots;
 	v->away += away;
@@ -153,14 +153,14 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 static void check_slabs(struct validation *v)
 {
 	struct kmag_slab *slab;
-	u32 index = 0;
+	unsigned long nr = 0;
 
 	do {
 		unsigned int batch = KMAG_WALK_BATCH;
 
 		rcu_read_lock();
 		do {
-			slab = kmag_slab_next(v->cache, &index);
+			slab = kmag_slab_next(v->cache, &nr);
 			if (slab)
 				check_slab(v, slab);
 		} while (slab && --batch);
