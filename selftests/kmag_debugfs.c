@@ -487,8 +487,9 @@ TEST_F(debugfs, slab_map)
 	EXPECT_STREQ(why, "");
 }
 
-static int write_file(const char *dir, const char *file)
+static int write_text(const char *dir, const char *file, const char *text)
 {
+	ssize_t len = strlen(text);
 	char path[256];
 	int fd, ret;
 
@@ -496,9 +497,14 @@ static int write_file(const char *dir, const char *file)
 	fd = open(path, O_WRONLY);
 	if (fd < 0)
 		return -errno;
-	ret = write(fd, "1\n", 2) == 2 ? 0 : -errno;
+	ret = write(fd, text, len) == len ? 0 : -errno;
 	close(fd);
 	return ret;
+}
+
+static int write_file(const char *dir, const char *file)
+{
+	return write_text(dir, file, "1\n");
 }
 
 TEST_F(debugfs, validate)
@@ -514,6 +520,28 @@ TEST_F(debugfs, validate)
 	ASSERT_EQ(fields_of(0, f), 2);
 	EXPECT_STREQ(f[0], "ok");
 	EXPECT_EQ(number(f[1]), 0);
+}
+
+/* Taken is 0 or 1, and what is no such thing switches nothing. */
+TEST_F(debugfs, latency)
+{
+	static const char bad[][8] = {
+		"foo\n", "no\n", "2\n", "256\n", "-1\n", "1 1\n", "\n",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_LT(write_text(self->dir, "latency", bad[i]), 0)
+			TH_LOG("taken: %s", bad[i]);
+	EXPECT_EQ(write_text(self->dir, "latency", "foo\n"), -EINVAL);
+	EXPECT_EQ(write_text(self->dir, "latency", "0\n"), 0);
+	TABLE("latency");
+	EXPECT_EQ(table.nr_rows, 0);
+	EXPECT_EQ(write_text(self->dir, "latency", "1\n"), 0);
+	TABLE("latency");
+	EXPECT_EQ(table.nr_rows, 9);
+	EXPECT_EQ(write_text(self->dir, "latency", "yes\n"), -EINVAL);
+	EXPECT_EQ(write_text(self->dir, "latency", "0"), 0);
 }
 
 /* Afterwards nothing is cached, no slab is empty, and live ones are as were. */

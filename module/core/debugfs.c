@@ -425,10 +425,13 @@ static ssize_t latency_write(struct file *file, const char __user *buf,
 			     size_t len, loff_t *pos)
 {
 	struct seq_file *m = file->private_data;
-	bool on;
+	u8 on;
 	int ret;
 
-	ret = kstrtobool_from_user(buf, len, &on);
+	/* kstrtobool() would take "foo" for false. */
+	ret = kstrtou8_from_user(buf, len, 10, &on);
+	if (!ret && on > 1)
+		ret = -EINVAL;
 	if (!ret)
 		ret = kmag_latency_set(m->private, on);
 	return ret ?: len;
