@@ -296,6 +296,11 @@ static int report(struct recorder *r, const struct options *o,
 		say("nothing was recorded");
 		return KMAG_EXIT_FAILED;
 	}
+	if (!totals->allocs || totals->unpaired > totals->allocs) {
+		say("%s allocations were recorded, and of %s more the cache could not be told: the probes do not fit this kernel",
+		    commas(totals->allocs), commas(totals->unpaired));
+		return KMAG_EXIT_FAILED;
+	}
 	if (status) {
 		say("the command ended with %s %d; the recording is whole",
 		    WIFSIGNALED(status) ? "signal" : "status",
