@@ -112,7 +112,7 @@ int cmd_frag(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[CACHE...]",
-		"Show the slabs of each kmag cache by fullness: how many are held, how many needed.\vA column counts slabs with less than that share of their objects away, with owners or in magazines.\n"
+		"Show the slabs of each kmag cache by fullness: how many are held, how many needed.\vA column counts slabs with less than that share of their objects in use or cached in magazines.\n"
 		"NEEDED is for objects with their owners alone; BACK would come back.",
 		view_argp, NULL, NULL };
 	struct frag_view fv = { .view.ops = &frag_ops };

@@ -183,8 +183,8 @@ static const struct bar_view served_view = {
 	"% of the cache's operations", tier_names + 1, served_colours, 3, rank_operations,
 	fill_served };
 static const struct bar_view slabs_view = {
-	"slabs", "Slabs by the share of their objects that is away", "slabs", slab_layers,
-	slab_colours, KMAG_SNAP_CLASSES, rank_slabs, fill_slabs };
+	"slabs", "Slabs by the share of their objects that is in use or cached", "slabs",
+	slab_layers, slab_colours, KMAG_SNAP_CLASSES, rank_slabs, fill_slabs };
 
 static void put_ratio(struct table *t, const struct kmag_snap_cache *c)
 {

@@ -20,7 +20,7 @@ HEAT = STYLE + '''
 set multiplot layout {rows},2 title "kmag slabs at the end of the replay: a column is a slab, a cell an object" font ",13"
 set palette defined (0 "#ffffff", 0.001 "#9ecae1", 0.5 "#4292c6", 1 "#08306b")
 set cbrange [0:1]
-set cblabel "objects of the slab away"
+set cblabel "of the slab in use or cached"
 set format cb "%.2f"
 set cbtics 0.25
 unset key
@@ -67,7 +67,7 @@ def matrix(rows, path):
 
 
 def heat(out, replay):
-    """Which objects of which slabs are away, before and after the shrink."""
+    """Which objects of which slabs are in use, or cached, before and after the shrink."""
     def excess(cache):
         end = cache['kmag']['shrunk']
         return end['bytes'] - end['bytes_needed'] if end['slabs'] > 8 else 0
