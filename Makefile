@@ -6,7 +6,7 @@
 # The kernel to build for; without it, Debian's newest 6.12 in the cache.
 KDIR ?=
 
-.PHONY: help setup modules tools man run test test-debug test-lanes check \
+.PHONY: help setup modules tools man docs run test test-debug test-lanes check \
 	bench-count clean
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make modules      build kmag here, for KDIR=... or the stock kernel'
 	@echo 'make tools        build the companion, build/bin/kmag'
 	@echo 'make man          its man page, build/kmag.1, and completion, build/kmag.bash'
+	@echo 'make docs         the pages of Documentation, build/docs/index.html'
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
 	@echo 'make test         all tests, in VMs'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
@@ -39,6 +40,9 @@ tools: setup
 
 man: setup
 	@$(MAKE) -C tools/kmag man
+
+docs: setup
+	@tools/docs
 
 run: setup tools
 	@tools/run/run

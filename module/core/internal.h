@@ -15,7 +15,8 @@
  * whoever prints (debugfs.c, the device); debug.c, trace.h and latency.c are
  * called by all.
  *
- * Lock order, outer first
+ * Lock order, outer first (Documentation/locking.rst says what each protects)
+ *	latency_lock		mutex	and within it, for static keys, CPU hotplug's
  *	kmag_caches_lock	mutex	the registry
  *	cache->fence_lock	mutex	one fence at a time
  *	cpu->lock		raw	one CPU's magazines, for slow paths
