@@ -160,8 +160,7 @@ static struct kmag_cache *cache_new(const char *name, unsigned int size,
 		cache->gfp |= __GFP_RECLAIMABLE;
 	kmag_slab_layout(cache);
 	cache->capacity = choose_capacity(cache->stride);
-	cache->empty_max = clamp(DIV_ROUND_UP(cache->capacity,
-					      cache->slab_slots), 1U, 8U);
+	kmag_retain(cache, KMAG_WORKING_SET);
 
 	if (nodes_alloc(cache))
 		goto err_nodes;

@@ -343,6 +343,55 @@ static const struct seq_operations slab_map_sops = {
 };
 DEFINE_SEQ_ATTRIBUTE(slab_map);
 
+static const char * const retentions[] = {
+	[KMAG_EAGER] = "eager",
+	[KMAG_WORKING_SET] = "working-set",
+	[KMAG_LAZY] = "lazy",
+};
+
+static int retention_show(struct seq_file *m, void *unused)
+{
+	const struct kmag_cache *cache = m->private;
+	int i, now = READ_ONCE(cache->retention);	/* writers hold no lock */
+
+	head(m, "retention", "policy in_force");
+	for (i = 0; i < ARRAY_SIZE(retentions); i++)
+		seq_printf(m, "%s %d\n", retentions[i], i == now);
+	return 0;
+}
+
+static int retention_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, retention_show, inode->i_private);
+}
+
+static ssize_t retention_write(struct file *file, const char __user *buf,
+			       size_t len, loff_t *pos)
+{
+	struct seq_file *m = file->private_data;
+	char word[16] = "";
+	int retention;
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	if (copy_from_user(word, buf, len))
+		return -EFAULT;
+	retention = sysfs_match_string(retentions, word);
+	if (retention < 0)
+		return retention;
+	kmag_retain(m->private, retention);
+	return len;
+}
+
+static const struct file_operations retention_fops = {
+	.owner = THIS_MODULE,
+	.open = retention_open,
+	.read = seq_read,
+	.write = retention_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static ssize_t shrink_write(struct file *file, const char __user *buf,
 			    size_t len, loff_t *pos)
 {
@@ -460,6 +509,7 @@ static const struct {
 	{ "shrink", 0200, &shrink_fops },
 	{ "validate", 0644, &validate_fops },
 	{ "latency", 0644, &latency_fops },
+	{ "retention", 0644, &retention_fops },
 };
 
 void kmag_debugfs_add(struct kmag_cache *cache)

@@ -106,6 +106,7 @@ static struct kmag_magazine *pop_empty(struct kmag_depot *depot)
 		return NULL;
 	depot->empty = mag->next;
 	depot->nr_empty--;
+	depot->empty_min = min(depot->empty_min, depot->nr_empty);
 	depot->bytes -= kmag_magazine_bytes(mag);
 	return mag;
 }
@@ -204,14 +205,31 @@ void kmag_depot_stock(struct kmag_cache *cache, int nid)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_depot_stock);
 
-void kmag_depot_interval(struct kmag_depot *depot)
+unsigned int kmag_depot_idle_full(struct kmag_depot *depot)
 {
 	unsigned long flags;
+	unsigned int idle;
 
 	raw_spin_lock_irqsave(&depot->lock, flags);
+	idle = depot->full_min;
 	depot->full_min = depot->nr_full;
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return idle;
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_idle_full);
+
+unsigned int kmag_depot_idle_empty(struct kmag_depot *depot)
+{
+	unsigned long flags;
+	unsigned int idle;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	idle = depot->empty_min;
+	depot->empty_min = depot->nr_empty;
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+	return idle;
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_depot_idle_empty);
 
 void kmag_depot_purge(struct kmag_depot *depot, unsigned int keep)
 {

@@ -68,10 +68,20 @@ void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag);
 void kmag_depot_stock(struct kmag_cache *cache, int nid);
 
 /**
- * kmag_depot_interval - begin a new interval
- * @depot: the depot; its full_min counts from now on
+ * kmag_depot_idle_full - end an interval of full magazines and begin the next
+ * @depot: the depot
+ *
+ * Return: full magazines that nobody needed: the least there ever were.
  */
-void kmag_depot_interval(struct kmag_depot *depot);
+unsigned int kmag_depot_idle_full(struct kmag_depot *depot);
+
+/**
+ * kmag_depot_idle_empty - the same for empty ones
+ * @depot: the depot
+ *
+ * Return: empty magazines that nobody needed.
+ */
+unsigned int kmag_depot_idle_empty(struct kmag_depot *depot);
 
 /**
  * kmag_depot_purge - free a depot's empty magazines

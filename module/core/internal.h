@@ -76,6 +76,25 @@ struct kmag_latency;
 #define KMAG_DEPOT_FULL_MAX	32U
 #define KMAG_DEPOT_EMPTIES	4U
 
+/*
+ * How long what nobody needed in all that time is kept: see reclaim.c. Long
+ * enough to pay for the trip to the page allocator and back, short against the
+ * life of a spike.
+ */
+#define KMAG_INTERVAL		HZ
+
+/**
+ * enum kmag_retention - what a cache keeps that nobody uses
+ * @KMAG_EAGER: no empty slab, and full magazines until the interval ends
+ * @KMAG_WORKING_SET: what was used in the last interval
+ * @KMAG_LAZY: all that limits let it keep, until memory is short
+ */
+enum kmag_retention {
+	KMAG_EAGER,
+	KMAG_WORKING_SET,
+	KMAG_LAZY,
+};
+
 /**
  * struct kmag_magazine - an array of objects
  * @next: in the depot's stack
@@ -133,7 +152,8 @@ struct kmag_cpu {
  * @nr_full: length of @full
  * @nr_empty: length of @empty
  * @full_max: a full magazine beyond these goes back to slabs
- * @full_min: lowest @nr_full since the worker last looked
+ * @full_min: lowest @nr_full since the interval began
+ * @empty_min: lowest @nr_empty since then
  * @objs: objects in @full
  * @bytes: memory of the magazines here
  * @want: exchanges that found no empty magazine since the last stocking
@@ -146,6 +166,7 @@ struct kmag_depot {
 	unsigned int nr_empty;
 	unsigned int full_max;
 	unsigned int full_min;
+	unsigned int empty_min;
 	unsigned long objs;
 	unsigned long bytes;
 	unsigned int want;
@@ -158,6 +179,7 @@ struct kmag_depot {
  * @empty: slabs without objects away, the one used last in front
  * @partial: by fullness class, but for empty and full ones
  * @nr: slabs of each class
+ * @empty_min: lowest number of empty ones since the interval began
  * @nr_slabs: their sum
  * @slots: objects all slabs have room for
  * @free: of those, free in their slabs
@@ -173,6 +195,7 @@ struct kmag_node {
 	struct list_head empty;
 	struct hlist_head partial[KMAG_SNAP_CLASSES];
 	unsigned long nr[KMAG_SNAP_CLASSES];
+	unsigned long empty_min;
 	unsigned long nr_slabs;
 	unsigned long slots;
 	unsigned long free;
@@ -197,7 +220,8 @@ struct kmag_node {
  * @min_order: the same under pressure
  * @slab_slots: objects in a new slab
  * @capacity: rounds of a new magazine
- * @empty_max: empty slabs a node keeps
+ * @empty_max: empty slabs a node keeps at most
+ * @retention: what is kept that nobody uses
  * @gfp: added to every page allocation
  * @id: for views; never used again
  * @dead: destroyed with live objects; kept for ever
@@ -228,6 +252,7 @@ struct kmag_cache {
 	unsigned int slab_slots;
 	unsigned int capacity;
 	unsigned int empty_max;
+	enum kmag_retention retention;
 	gfp_t gfp;
 	unsigned int id;
 	bool dead;

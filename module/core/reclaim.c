@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reclaim: shrinking a cache on request, the shrinker that the kernel calls
- * when memory is short, and the worker that stocks depots with the empty
- * magazines that frees could not allocate.
+ * when memory is short, and the worker, which ends an interval every second: it
+ * stocks depots with the empty magazines that frees could not allocate, and
+ * gives back what a cache did without.
+ *
+ * The least there ever was of something in an interval is what nobody needed in
+ * it: the rest is the working set (Bonwick and Adams 2001, 3.6). Full magazines
+ * go to their slabs then, empty ones and empty slabs are freed. What a burst
+ * left is gone after three intervals: in the first one it was used, the second
+ * ends with its objects in their slabs, the third with the slabs freed.
  *
  * Above: cache.c and debugfs. Below: fence, depot and slab.
  */
@@ -18,12 +25,6 @@
 #include "reclaim.h"
 #include "registry.h"
 #include "slab.h"
-
-/*
- * How often depots are looked after. A depot that runs short flushes whole
- * magazines to the slabs until then, which is dear but not wrong.
- */
-#define KMAG_WORK_INTERVAL	HZ
 
 static struct kmag_shrinker shrinker;
 
@@ -161,6 +162,69 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	return scan.looked ? scan.slots : SHRINK_STOP;
 }
 
+void kmag_retain(struct kmag_cache *cache, enum kmag_retention retention)
+{
+	unsigned int refill = DIV_ROUND_UP(cache->capacity, cache->slab_slots);
+
+	/* Looked at without a lock: one slab more or less does not matter. */
+	WRITE_ONCE(cache->retention, retention);
+	WRITE_ONCE(cache->empty_max,
+		   retention == KMAG_EAGER ? 0 : clamp(refill, 1U, 8U));
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_retain);
+
+/*
+ * From the top down, each step after the one that fills what it looks at: what
+ * comes down now is idle, if it is, when the next interval ends.
+ */
+static void decay_node(struct kmag_cache *cache, struct kmag_node *node)
+{
+	enum kmag_retention retention = READ_ONCE(cache->retention);
+	struct kmag_depot *depot = &node->depot;
+	unsigned int idle = kmag_depot_idle_full(depot);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	unsigned long has;
+
+	if (retention == KMAG_LAZY)
+		idle = 0;
+	else if (retention == KMAG_EAGER)
+		idle = READ_ONCE(depot->nr_full);	/* a hint, as below */
+	while (idle-- && drain_one(cache, depot, &left)) {
+		kmag_slab_settle(cache, &left);
+		cond_resched();
+	}
+
+	idle = kmag_depot_idle_empty(depot);
+	has = READ_ONCE(depot->nr_empty);
+	if (retention != KMAG_LAZY)
+		kmag_depot_purge(depot, max_t(unsigned int, KMAG_DEPOT_EMPTIES,
+					      has - min_t(unsigned int, has, idle)));
+
+	idle = kmag_slab_interval(node);
+	has = READ_ONCE(node->nr[KMAG_EMPTY]);
+	if (retention == KMAG_LAZY)
+		idle = 0;
+	else if (retention == KMAG_EAGER)
+		idle = has;
+	while (kmag_slab_reap(cache, node, has - min_t(unsigned long, has, idle),
+			      ULONG_MAX, &left)) {
+		kmag_slab_settle(cache, &left);
+		cond_resched();
+	}
+}
+
+void kmag_decay(struct kmag_cache *cache)
+{
+	int nid;
+
+	lockdep_assert_held(&kmag_caches_lock);
+	for_each_node(nid) {
+		kmag_depot_stock(cache, nid);
+		decay_node(cache, cache->node[nid]);
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_decay);
+
 static void reclaim_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(worker, reclaim_work);
 
@@ -168,14 +232,10 @@ static void reclaim_work(struct work_struct *work)
 {
 	struct kmag_cache *cache;
 	bool more;
-	int nid;
 
 	mutex_lock(&kmag_caches_lock);
 	list_for_each_entry(cache, &kmag_caches, list) {
-		for_each_node(nid) {
-			kmag_depot_stock(cache, nid);
-			kmag_depot_interval(&cache->node[nid]->depot);
-		}
+		kmag_decay(cache);
 		cond_resched();
 	}
 	more = !list_empty(&kmag_caches);
@@ -187,7 +247,7 @@ static void reclaim_work(struct work_struct *work)
 void kmag_reclaim_start(void)
 {
 	/* Unbound: no work item goes to an isolated CPU. */
-	queue_delayed_work(system_unbound_wq, &worker, KMAG_WORK_INTERVAL);
+	queue_delayed_work(system_unbound_wq, &worker, KMAG_INTERVAL);
 }
 
 int kmag_reclaim_init(void)

@@ -16,6 +16,24 @@
  */
 unsigned long kmag_drain(struct kmag_cache *cache);
 
+/**
+ * kmag_retain - choose what a cache keeps that nobody uses
+ * @cache: the cache
+ * @retention: the policy; in force for slabs that become empty from now on, and
+ *	for the rest when the interval ends
+ *
+ * Context: Process context.
+ */
+void kmag_retain(struct kmag_cache *cache, enum kmag_retention retention);
+
+/**
+ * kmag_decay - end an interval: give back what it did without
+ * @cache: the cache
+ *
+ * Context: Process context, may sleep; kmag_caches_lock held.
+ */
+void kmag_decay(struct kmag_cache *cache);
+
 /*
  * Let the worker look after depots, once there is a cache; it ends with the
  * last one.

@@ -6,7 +6,9 @@
 #include "registry.h"
 
 /* Protects the list, and the caches on it from going away. */
-DEFINE_MUTEX(kmag_caches_lock);
+struct mutex kmag_caches_lock = __MUTEX_INITIALIZER(kmag_caches_lock);
+EXPORT_SYMBOL_IF_KUNIT(kmag_caches_lock);
+
 LIST_HEAD(kmag_caches);
 
 static unsigned int last_id;	/* under kmag_caches_lock */

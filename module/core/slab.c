@@ -125,15 +125,22 @@ static __always_inline void slab_move(struct kmag_node *node,
 		hlist_add_head(&slab->hlist, &node->partial[class]);
 }
 
-/* Take an empty slab, from which objects are about to be taken, off its list. */
-static noinline void slab_begun(struct kmag_node *node, struct kmag_slab *slab)
+/* There is one empty slab less. */
+static void count_down_empty(struct kmag_node *node, struct kmag_slab *slab)
 {
 	lockdep_assert_held(&node->lock);
 	node->empty_free -= slab->slots;
+	node->nr[KMAG_EMPTY]--;
+	node->empty_min = min(node->empty_min, node->nr[KMAG_EMPTY]);
+}
+
+/* Take an empty slab, from which objects are about to be taken, off its list. */
+static noinline void slab_begun(struct kmag_node *node, struct kmag_slab *slab)
+{
+	count_down_empty(node, slab);
 	list_del(&slab->list);
 	/* As if it had been full: that is on no list either. */
 	slab->class = KMAG_FULL;
-	node->nr[KMAG_EMPTY]--;
 	node->nr[KMAG_FULL]++;
 }
 
@@ -159,12 +166,10 @@ static void slab_unlink(struct kmag_node *node, struct kmag_slab *slab,
 {
 	size_t bytes = kmag_slab_bytes(slab);
 
-	lockdep_assert_held(&node->lock);
-	node->nr[KMAG_EMPTY]--;
+	count_down_empty(node, slab);
 	node->nr_slabs--;
 	node->slots -= slab->slots;
 	node->free -= slab->slots;
-	node->empty_free -= slab->slots;
 	node->bytes -= bytes;
 	node->tail -= bytes - slab->slots * slab->cache->stride;
 	node->meta -= kmag_slab_meta(slab);
@@ -519,6 +524,17 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 	return reaped;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_reap);
+
+unsigned long kmag_slab_interval(struct kmag_node *node)
+{
+	unsigned long idle, flags;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	idle = node->empty_min;
+	node->empty_min = node->nr[KMAG_EMPTY];
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return idle;
+}
 
 struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache,
 				 unsigned long *nr)

@@ -158,6 +158,15 @@ unsigned long kmag_slab_settle_all(struct kmag_cache *cache,
 				   struct kmag_leftovers *left);
 
 /**
+ * kmag_slab_interval - end an interval of a node's slabs and begin the next
+ * @node: the node
+ *
+ * Context: Any but NMI. Takes node->lock.
+ * Return: empty slabs that nobody needed: the least there ever were.
+ */
+unsigned long kmag_slab_interval(struct kmag_node *node);
+
+/**
  * kmag_slab_settle - free slabs, report misuse
  * @cache: the cache
  * @left: from the functions above; empty afterwards
