@@ -51,6 +51,34 @@ FIXTURE_TEARDOWN(any)
 	close(self->fd);
 }
 
+/* The same for programs of 32 bits. */
+TEST_F(any, layout)
+{
+	EXPECT_EQ(sizeof(struct kmag_ioc_info), 64);
+	EXPECT_EQ(sizeof(struct kmag_ioc_create), 128);
+	EXPECT_EQ(sizeof(struct kmag_ioc_destroy), 16);
+	EXPECT_EQ(sizeof(struct kmag_ioc_alloc), 40);
+	EXPECT_EQ(sizeof(struct kmag_ioc_free), 32);
+	EXPECT_EQ(sizeof(struct kmag_replay_rec), 16);
+	EXPECT_EQ(sizeof(struct kmag_ioc_replay), 88);
+	EXPECT_EQ(sizeof(struct kmag_run_thread), 72);
+	EXPECT_EQ(sizeof(struct kmag_ioc_run), 176);
+	EXPECT_EQ(sizeof(struct kmag_ioc_progress), 48);
+	EXPECT_EQ(sizeof(struct kmag_ioc_cache), 24);
+	EXPECT_EQ(sizeof(struct kmag_ioc_snapshot), 32);
+	EXPECT_EQ(sizeof(struct kmag_snap_head), 24);
+	EXPECT_EQ(sizeof(struct kmag_snap_cache), 848);
+	EXPECT_EQ(sizeof(struct kmag_snap_cpu), 48);
+	EXPECT_EQ(sizeof(struct kmag_snap_node), 128);
+	EXPECT_EQ(sizeof(struct kmag_snap_latency), 288);
+	/* Nor does it matter how 64 bits are aligned. */
+	EXPECT_EQ(offsetof(struct kmag_ioc_run, seed), 48);
+	EXPECT_EQ(offsetof(struct kmag_ioc_run, results), 88);
+	EXPECT_EQ(offsetof(struct kmag_ioc_run, total), 104);
+	EXPECT_EQ(offsetof(struct kmag_snap_cache, slots), 80);
+	EXPECT_EQ(offsetof(struct kmag_snap_cache, stats), 272);
+}
+
 TEST_F(any, device_is_private)
 {
 	struct stat st;
@@ -219,7 +247,7 @@ TEST_F(any, bad_address)
 
 	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(map, MAP_FAILED);
+	ASSERT_TRUE(map != MAP_FAILED);
 	ASSERT_EQ(mprotect(map + page, page, PROT_NONE), 0);
 	for (i = 0; i < NR_CMDS; i++) {
 		__u32 *size = (void *)(map + page - 8);
