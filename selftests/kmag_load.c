@@ -4,12 +4,15 @@
  *
  * Modules are in /lib/kmag, or in $KMAG_MODULES.
  */
-#include <dirent.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "kmag_test.h"
 #include "kselftest_harness.h"
+
+#define ENOUGH 10		/* reloads under use, and so on */
 
 static int unload(const char *name)
 {
@@ -137,6 +140,147 @@ TEST_F_TIMEOUT(load, again_and_again, 120)
 		self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
 		ASSERT_GE(self->fd, 0);
 	}
+}
+
+/* A workload that would not end for an hour. */
+static int run_for_ever(int fd, __u32 id, __u32 duration_ms)
+{
+	struct kmag_ioc_run req = {
+		.size = sizeof(req),
+		.flags = KMAG_RUN_CHECK,
+		.caches = (uintptr_t)&id,
+		.nr_caches = 1,
+		.pattern = KMAG_RUN_CHURN,
+		.threads = 2,
+		.duration_ms = duration_ms,
+		.live = 100,
+	};
+
+	return kmag_call(fd, KMAG_IOC_RUN, &req);
+}
+
+/* A workload runs; other files come and go; the process is killed. */
+TEST_F_TIMEOUT(load, refused_while_it_runs, 120)
+{
+	struct kmag_ioc_progress progress = { .size = sizeof(progress) };
+	int status, i, fd;
+	__u32 id;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		if (!kmag_create(self->fd, variant->backend, "runs", 100, 0,
+				 &id))
+			run_for_ever(self->fd, id, 3600000);
+		_exit(1);
+	}
+	while (!progress.allocs)
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_PROGRESS, &progress), 0);
+	/* Now it is the child's alone. */
+	close(self->fd);
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(unload("kmag_dev"), -EWOULDBLOCK);
+		EXPECT_EQ(unload("kmag"), -EWOULDBLOCK);
+		fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+		ASSERT_GE(fd, 0);
+		ASSERT_EQ(kmag_create(fd, variant->backend, "other", 64, 0,
+				      &id), 0);
+		EXPECT_EQ(unload("kmag_dev"), -EWOULDBLOCK);
+		close(fd);
+	}
+	ASSERT_EQ(kill(pid, SIGKILL), 0);
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(unload("kmag_dev"), 0);
+	ASSERT_EQ(unload("kmag"), 0);
+	EXPECT_EQ(kmag_slabinfo_has("kmag"), 0);
+}
+
+/* Opens and uses the device whenever it is there; ends by -errno. */
+static int use_for_ever(__u32 backend, unsigned int *used)
+{
+	__u32 id, objs[50], nr, corrupt;
+	int fd, ret;
+
+	for (;; (*used)++) {
+		/* Now and then nobody has it. */
+		usleep(10000);
+		fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+		if (fd < 0 && (errno == ENOENT || errno == ENODEV ||
+			       errno == ENXIO)) {
+			(*used)--;
+			continue;
+		}
+		if (fd < 0)
+			return -errno;
+		nr = 50;
+		ret = kmag_create(fd, backend, "use", 200, KMAG_CF_CTOR, &id);
+		if (!ret)
+			ret = kmag_alloc(fd, id, KMAG_BATCH_CHECK, 0, &nr, objs);
+		nr /= 2;
+		if (!ret)
+			ret = kmag_free(fd, id, KMAG_BATCH_CHECK, &nr, objs,
+					&corrupt);
+		if (!ret && corrupt)
+			return -EUCLEAN;
+		if (!ret)
+			ret = run_for_ever(fd, id, 1);
+		close(fd);
+		if (ret)
+			return ret;
+	}
+}
+
+/* Modules go and come whenever nobody holds them. */
+TEST_F_TIMEOUT(load, under_use, 120)
+{
+	unsigned int *used, before, reloads = 0, refused = 0;
+	long long end = kmag_now_us() + 30000000;
+	pid_t pids[2];
+	int status, i, ret;
+
+	used = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(used != MAP_FAILED);
+	close(self->fd);
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		ASSERT_GE(pids[i], 0);
+		if (!pids[i])
+			_exit(-use_for_ever(variant->backend, &used[i]));
+	}
+	do {
+		before = used[0] + used[1];
+		ret = unload("kmag_dev");
+		if (ret) {
+			ASSERT_EQ(ret, -EWOULDBLOCK);
+			refused++;
+			usleep(200);
+			continue;
+		}
+		ASSERT_EQ(unload("kmag"), 0);
+		EXPECT_EQ(kmag_slabinfo_has("kmag"), 0);
+		ASSERT_EQ(load("kmag"), 0);
+		ASSERT_EQ(load("kmag_dev"), 0);
+		reloads++;
+		/* Somebody shall have it in between. */
+		while (used[0] + used[1] == before && kmag_now_us() < end)
+			usleep(100);
+	} while (kmag_now_us() < end && (reloads < ENOUGH || refused < ENOUGH ||
+					 used[0] < ENOUGH || used[1] < ENOUGH));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(waitpid(pids[i], &status, WNOHANG), 0)
+			TH_LOG("a user ended with %d", WEXITSTATUS(status));
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], &status, 0);
+	}
+	TH_LOG("%u reloads, %u refused, %u uses", reloads, refused,
+	       used[0] + used[1]);
+	EXPECT_GE(reloads, ENOUGH);
+	EXPECT_GE(refused, ENOUGH);
+	EXPECT_GE(used[0], ENOUGH);
+	EXPECT_GE(used[1], ENOUGH);
 }
 
 TEST_HARNESS_MAIN
