@@ -32,6 +32,7 @@ struct stress {
 	const struct options *o;
 	struct kmag_ioc_info info;
 	uint64_t workloads;
+	uint64_t skipped;
 	uint64_t allocs;
 	uint64_t failed;
 	json_t *faults;
@@ -51,6 +52,31 @@ static void tell(const struct options *o, const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* Has a CPU that it names gone offline since it was picked? */
+static bool lacks_cpu(const struct spec *s)
+{
+	uint64_t online[SPEC_CPU_WORDS];
+	unsigned int i;
+
+	spec_online(online);
+	for (i = 0; i < SPEC_CPU_WORDS; i++)
+		if (s->cpus[i] & ~online[i])
+			return true;
+	return false;
+}
+
+/* One workload on a backend. CPUs may go, and come back, at any time. */
+static int try_load(struct load *load, const struct spec *s, enum kmag_backend backend)
+{
+	int ret = load_run(load, s, backend), tries;
+
+	for (tries = 0; ret && s->cpus_len && !lacks_cpu(s) && tries < 3; tries++) {
+		load_free(load);
+		ret = load_run(load, s, backend);
+	}
+	return ret;
+}
+
 /* One workload on all backends; exit code, if there is no going on. */
 static int one(struct stress *st, uint64_t seed)
 {
@@ -68,7 +94,7 @@ static int one(struct stress *st, uint64_t seed)
 	for (k = 0; k < 2 && !verdict; k++) {
 		if (!s.backends[k])
 			continue;
-		ret = load_run(&load, &s, k);
+		ret = try_load(&load, &s, k);
 		allocs += load.run.total.allocs;
 		st->failed += load.run.total.failed;
 		if (!ret)
@@ -76,7 +102,11 @@ static int one(struct stress *st, uint64_t seed)
 		load_free(&load);
 		if (ret) {
 			free(command);
-			return ret;
+			if (!lacks_cpu(&s))
+				return ret;
+			tell(st->o, " # skipped: a CPU of it went offline\n");
+			st->skipped++;
+			return KMAG_EXIT_OK;
 		}
 	}
 	st->workloads++;
@@ -101,20 +131,23 @@ static int stress(struct stress *st)
 	if (fd < 0)
 		return KMAG_EXIT_MISSING;
 	close(fd);
-	while (!ret && (!o->count || st->workloads < o->count) &&
+	while (!ret && (!o->count || st->workloads + st->skipped < o->count) &&
 	       (!o->duration_us || now_ns() - start < o->duration_us * 1000) &&
 	       (o->keep_going || !json_array_size(st->faults)))
 		ret = one(st, pick_chance(&seeds));
 	if (ret)
 		return ret;
 	faults = json_array_size(st->faults);
+	if (st->skipped)
+		tell(o, "# %s more skipped\n", commas(st->skipped));
 	tell(o, "# seed %llu: %s workloads, %s allocations, %s failed, %.1f s, %zu faults\n",
 	     (unsigned long long)o->seed, commas(st->workloads), commas(st->allocs),
 	     commas(st->failed), (now_ns() - start) / 1e9, faults);
 	ret = result_tell(&o->result,
-			  json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:O}",
+			  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:O}",
 				    "schema", "kmag.stress/1", "seed", (json_int_t)o->seed,
 				    "workloads", (json_int_t)st->workloads,
+				    "skipped", (json_int_t)st->skipped,
 				    "allocations", (json_int_t)st->allocs,
 				    "failed", (json_int_t)st->failed,
 				    "seconds", (now_ns() - start) / 1e9,
