@@ -17,6 +17,7 @@ help:
 	@echo 'make docs         the pages of Documentation, build/docs/index.html'
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
 	@echo 'make test         all tests, in VMs'
+	@echo 'make test-long    random calls, hotplug, no memory, kills: more of each'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
 	@echo 'make test-lanes   the selftests on other flavours of 6.12: preempt=, one CPU'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
@@ -49,6 +50,9 @@ run: setup tools
 
 test: setup tools
 	@tools/test/run test
+
+test-long: setup tools
+	@tools/test/run long
 
 test-debug: setup tools
 	@tools/test/run debug
