@@ -317,7 +317,9 @@ static bool kmag_step_cross(struct kmag_player *p)
 	}
 	/* Pairs with kmag_pace_end(). */
 	if (smp_load_acquire(&p->next->over)) {
-		kmag_array_free(p, p);
+		/* It may have emptied the ring since that was found full. */
+		if (p->filled != p->taken)
+			kmag_array_free(p, p);
 		return true;
 	}
 	return false;
