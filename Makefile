@@ -19,7 +19,7 @@ help:
 	@echo 'make test         all tests, in VMs'
 	@echo 'make test-long    random calls, hotplug, no memory, kills: more of each'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
-	@echo 'make test-lanes   the selftests on other flavours of 6.12: preempt=, one CPU'
+	@echo 'make test-lanes   the selftests on other flavours of 6.12: preempt=, RT, one CPU'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
 	@echo 'make clean        remove what was built here (not the cache folder)'

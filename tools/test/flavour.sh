@@ -5,6 +5,7 @@
 # one KTAP or TAP document, and make it longer by one test: that the kernel is
 # what its lane is named for. FLAVOUR is one of
 #   preempt=MODE  the mode in force: none, voluntary or full
+#   rt            PREEMPT_RT
 #   up            built for one CPU
 flavour=$1
 shift
@@ -13,6 +14,7 @@ is()
 {
 	case $1 in
 	preempt=*)	grep -qF "(${1#*=})" /sys/kernel/debug/sched/preempt ;;
+	rt)		[ "$(cat /sys/kernel/realtime)" = 1 ] ;;
 	up)		! uname -v | grep -qw SMP ;;
 	*)		false ;;
 	esac
