@@ -6,8 +6,8 @@
 # The kernel to build for; without it, Debian's newest 6.12 in the cache.
 KDIR ?=
 
-.PHONY: help setup modules tools man docs run test test-debug test-lanes check \
-	bench-count clean
+.PHONY: help setup modules tools man docs run test test-debug test-lanes test-next check \
+	check-next bench-count clean
 
 help:
 	@echo 'make setup        install the ordinary tools that are missing (as root)'
@@ -20,7 +20,9 @@ help:
 	@echo 'make test-long    random calls, hotplug, no memory, kills: more of each'
 	@echo 'make test-debug   KUnit and the main job on the debug kernel'
 	@echo 'make test-lanes   the selftests on other flavours of 6.12: preempt=, RT, one CPU'
+	@echo 'make test-next    the same on the newest kernel source that Debian has'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
+	@echo 'make check-next   that kmag builds for that newest kernel'
 	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
 	@echo 'make clean        remove what was built here (not the cache folder)'
 
@@ -59,6 +61,12 @@ test-debug: setup tools
 
 test-lanes: setup tools
 	@tools/test/run lanes
+
+test-next: setup tools
+	@tools/test/run next
+
+check-next: setup
+	@tools/test/run next --only kernel-next --only build-next
 
 check: setup
 	@tools/test/run check
