@@ -4,11 +4,12 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
-#include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+
+#include <compat/hrtimer.h>
 
 #include "slab.h"
 #include "util.h"
@@ -103,8 +104,8 @@ static enum hrtimer_restart job_timer(struct hrtimer *timer)
 
 static void in_hardirq_context(struct job *job)
 {
-	hrtimer_init(&job->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
-	job->timer.function = job_timer;
+	hrtimer_setup(&job->timer, job_timer, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED);
 	hrtimer_start(&job->timer, ms_to_ktime(1), HRTIMER_MODE_REL_PINNED);
 	wait_for_completion(&job->done);
 	hrtimer_cancel(&job->timer);

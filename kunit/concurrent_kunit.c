@@ -9,10 +9,11 @@
 #include <linux/atomic.h>
 #include <linux/cpu.h>
 #include <linux/delay.h>
-#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+
+#include <compat/hrtimer.h>
 
 #include "account.h"
 #include "fence.h"
@@ -246,9 +247,8 @@ static struct load *load_start(struct kunit *test, bool timers)
 		w->id = 10 * i;
 		prandom_seed_state(&w->rnd, KMAG_TEST_SEED + w->id);
 		prandom_seed_state(&w->timer_rnd, KMAG_TEST_SEED + w->id + 1);
-		hrtimer_init(&w->timer, CLOCK_MONOTONIC,
-			     HRTIMER_MODE_REL_PINNED);
-		w->timer.function = interrupt;
+		hrtimer_setup(&w->timer, interrupt, CLOCK_MONOTONIC,
+			      HRTIMER_MODE_REL_PINNED);
 		w->task = kthread_create(work, w, "kmag_kunit/%u", cpu);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, w->task);
 		set_cpus_allowed_ptr(w->task, cpumask_of(cpu));

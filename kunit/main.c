@@ -5,6 +5,8 @@
  */
 #include <linux/module.h>
 
+#include "compat.h"
+
 MODULE_DESCRIPTION("kmag: KUnit suites");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+MODULE_IMPORT_NS(KMAG_KUNIT_NS);

@@ -11,7 +11,8 @@
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
-#include "compat.h"
+#include <compat/hrtimer.h>
+
 #include "workload.h"
 
 /* Steps between two looks at the clock. */

@@ -32,11 +32,10 @@
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
+#include <compat/hrtimer.h>
 #include <kmag/kmag.h>
 #include <kmag/kmag_inline.h>
 #include <uapi/kmag.h>
-
-#include "compat.h"
 
 #ifdef KMAG_CONTROL_NO_CLAIM
 #define IT_CONTROL	true

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels that the test modules are built for.
+ * hrtimer_setup() for kernels that lack it. Of this tree's own modules; no part
+ * of kmag's interface.
  */
-#ifndef _KMAG_SELFTESTS_COMPAT_H
-#define _KMAG_SELFTESTS_COMPAT_H
+#ifndef _COMPAT_HRTIMER_H
+#define _COMPAT_HRTIMER_H
 
 #include <linux/hrtimer.h>
 #include <linux/version.h>
 
-/* 6.13 brought it, 6.15 took hrtimer_init() away. */
+/* 6.13 made one call of two, and 6.15 took the other one away. */
 #if KERNEL_VERSION(6, 13, 0) > LINUX_VERSION_CODE
 static inline void hrtimer_setup(struct hrtimer *timer,
 				 enum hrtimer_restart (*function)(struct hrtimer *),
@@ -19,4 +20,4 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-#endif /* _KMAG_SELFTESTS_COMPAT_H */
+#endif /* _COMPAT_HRTIMER_H */
