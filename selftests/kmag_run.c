@@ -179,8 +179,7 @@ static void all_patterns(struct __test_metadata *_metadata,
 				TH_LOG("pattern %u, mode %u", pattern, mode);
 			EXPECT_EQ(req.nr_results, req.threads);
 			EXPECT_EQ(req.total.allocs + req.total.failed,
-				  req.threads * req.count)
-				TH_LOG("pattern %u, mode %u", pattern, mode);
+				  req.threads * req.count);
 			EXPECT_EQ(req.total.failed, 0);
 			expect_sums(_metadata, bed, &req);
 			expect_clean(_metadata, bed, backend);
@@ -195,6 +194,8 @@ TEST_F_TIMEOUT(run, in_threads, 300)
 
 TEST_F_TIMEOUT(run, in_hard_interrupts, 300)
 {
+	if (kmag_is_rt())
+		SKIP(return, "not on PREEMPT_RT");
 	all_patterns(_metadata, &self->bed, variant->backend, KMAG_RUN_HARDIRQ);
 }
 
@@ -264,7 +265,8 @@ TEST_F(run, ranges)
 	RUN(-EINVAL, req.on_us = 1; req.off_us = KMAG_RUN_MAX_PERIOD + 1);
 	RUN(-EINVAL, req.period_us = 100);
 	RUN(-EINVAL, req.steps = 1);
-	RUN(-EINVAL, set_mode(&req, KMAG_RUN_HARDIRQ); req.gfp = 0);
+	RUN(-EINVAL, set_mode(&req, KMAG_RUN_SOFTIRQ); req.gfp = 0);
+	RUN(kmag_is_rt() ? -EOPNOTSUPP : 0, set_mode(&req, KMAG_RUN_HARDIRQ));
 	RUN(-EINVAL, set_mode(&req, KMAG_RUN_SOFTIRQ); req.period_us = 0);
 	RUN(-EINVAL, set_mode(&req, KMAG_RUN_SOFTIRQ);
 	    req.period_us = KMAG_RUN_MIN_PERIOD - 1);
@@ -340,7 +342,7 @@ TEST_F_TIMEOUT(run, duration, 120)
 	struct kmag_ioc_run req;
 	__u32 mode;
 
-	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode++) {
+	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
 		req = request(&self->bed);
 		set_mode(&req, mode);
 		req.pattern = KMAG_RUN_CHURN;
@@ -362,7 +364,7 @@ TEST_F_TIMEOUT(run, stutter, 120)
 	struct kmag_ioc_run req;
 	__u32 mode;
 
-	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode++) {
+	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
 		req = request(&self->bed);
 		set_mode(&req, mode);
 		req.flags = 0;
@@ -455,14 +457,11 @@ TEST_F(run, large_in_interrupts)
 	__u32 id;
 
 	req.caches = (uintptr_t)&id;
-	set_mode(&req, KMAG_RUN_HARDIRQ);
 	ASSERT_EQ(kmag_create(self->bed.fd, variant->backend, "run",
 			      KMAG_RUN_MAX_IRQ_SIZE + 1, 0, &id), 0);
-	EXPECT_EQ(kmag_call(self->bed.fd, KMAG_IOC_RUN, &req), -EINVAL);
-	set_mode(&req, KMAG_RUN_THREAD);
-	req.period_us = 0;
-	req.steps = 0;
 	EXPECT_EQ(kmag_call(self->bed.fd, KMAG_IOC_RUN, &req), 0);
+	set_mode(&req, KMAG_RUN_SOFTIRQ);
+	EXPECT_EQ(kmag_call(self->bed.fd, KMAG_IOC_RUN, &req), -EINVAL);
 }
 
 static void on_alarm(int sig)
@@ -477,7 +476,7 @@ TEST_F_TIMEOUT(run, signal, 300)
 	__u32 mode;
 
 	ASSERT_EQ(sigaction(SIGALRM, &action, NULL), 0);
-	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode++) {
+	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
 		long long start = kmag_now_us();
 
 		req = request(&self->bed);
@@ -503,7 +502,7 @@ TEST_F_TIMEOUT(run, killed, 300)
 
 	if (variant->backend == KMAG_BACKEND_KMEM && !kmag_kmem_has_names())
 		SKIP(return, "caches are merged: boot with slab_nomerge");
-	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode++) {
+	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
 		struct kmag_ioc_progress progress = { .size = sizeof(progress) };
 		long long start = kmag_now_us();
 		int status, fd;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include <uapi/kmag.h>
@@ -193,6 +194,21 @@ static inline int kmag_kmem_has_names(void)
 	if (file)
 		fclose(file);
 	return has;
+}
+
+/* PREEMPT_RT: neither allocator can be used in hard interrupts. */
+static inline int kmag_is_rt(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strstr(name.version, "PREEMPT_RT");
+}
+
+/* The mode of a run after this one. */
+static inline __u32 kmag_next_mode(__u32 mode)
+{
+	mode++;
+	return mode == KMAG_RUN_HARDIRQ && kmag_is_rt() ? mode + 1 : mode;
 }
 
 static inline int kmag_backend_has(int fd, __u32 backend, const char *name)

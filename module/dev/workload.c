@@ -40,9 +40,6 @@ static int kmag_run_check(const struct kmag_ioc_run *req)
 	if (req->pattern >= KMAG_RUN_NR_PATTERNS ||
 	    req->mode >= KMAG_RUN_NR_MODES)
 		return -EOPNOTSUPP;
-	/* Neither allocator takes its spinlocks there. */
-	if (req->mode == KMAG_RUN_HARDIRQ && IS_ENABLED(CONFIG_PREEMPT_RT))
-		return -EOPNOTSUPP;
 	if (req->nr_caches > KMAG_RUN_MAX_CACHES ||
 	    req->live > KMAG_DEV_MAX_OBJECTS ||
 	    req->threads > KMAG_DEV_MAX_RUN_THREADS ||
@@ -62,6 +59,9 @@ static int kmag_run_check(const struct kmag_ioc_run *req)
 	    req->period_us > KMAG_RUN_MAX_PERIOD ||
 	    !req->steps || req->steps > KMAG_RUN_MAX_STEPS)
 		return -EINVAL;
+	/* Neither allocator takes its spinlocks there. */
+	if (req->mode == KMAG_RUN_HARDIRQ && IS_ENABLED(CONFIG_PREEMPT_RT))
+		return -EOPNOTSUPP;
 	return 0;
 }
 
