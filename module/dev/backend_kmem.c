@@ -65,7 +65,8 @@ static bool kmem_alloc_bulk(struct kmag_dev_cache *cache, gfp_t gfp, size_t nr,
 	size_t i;
 
 	if (!irqs_disabled())
-		return kmem_cache_alloc_bulk(cache->kmem, gfp, nr, objs) == nr;
+		/* All or none: newer kernels tell no number. */
+		return kmem_cache_alloc_bulk(cache->kmem, gfp, nr, objs);
 
 	for (i = 0; i < nr; i++) {
 		objs[i] = kmem_cache_alloc(cache->kmem, gfp);

@@ -23,7 +23,8 @@ static __always_inline void row_free(void *cache, void *obj)
 
 static __always_inline int row_alloc_bulk(void *cache, size_t nr, void **objs)
 {
-	return kmem_cache_alloc_bulk(cache, BENCH_GFP, nr, objs);
+	/* All or none: newer kernels tell no number. */
+	return kmem_cache_alloc_bulk(cache, BENCH_GFP, nr, objs) ? nr : 0;
 }
 
 static __always_inline void row_free_bulk(void *cache, size_t nr, void **objs)
