@@ -10,6 +10,7 @@
 #include <linux/swap.h>
 #include <linux/topology.h>
 #include <linux/version.h>
+#include <linux/workqueue.h>
 
 #if KERNEL_VERSION(6, 1, 0) > LINUX_VERSION_CODE
 #error "kmag needs Linux 6.1 or newer"
@@ -45,6 +46,13 @@ static inline void kmag_account_reclaimed(unsigned long pages)
 		current->reclaim_state->reclaimed_slab += pages;
 #endif
 }
+
+/* Newer kernels complain of the old name. */
+#if KERNEL_VERSION(6, 18, 0) <= LINUX_VERSION_CODE
+#define kmag_unbound_wq	system_dfl_wq
+#else
+#define kmag_unbound_wq	system_unbound_wq
+#endif
 
 /* 6.7 made shrinkers dynamic. */
 struct kmag_shrinker {

@@ -247,7 +247,7 @@ static void reclaim_work(struct work_struct *work)
 void kmag_reclaim_start(void)
 {
 	/* Unbound: no work item goes to an isolated CPU. */
-	queue_delayed_work(system_unbound_wq, &worker, KMAG_INTERVAL);
+	queue_delayed_work(kmag_unbound_wq, &worker, KMAG_INTERVAL);
 }
 
 int kmag_reclaim_init(void)
