@@ -17,6 +17,7 @@
 #include <linux/umh.h>
 
 #include "account.h"
+#include "compat.h"
 #include "depot.h"
 #include "slab.h"
 #include "util.h"
@@ -226,9 +227,18 @@ bool kmag_test_intact(struct kmag_cache *cache, const void *obj, u32 seed)
 	return !memcmp(word, &last, size);
 }
 
+static struct file *open_file(const char *name, int flags)
+{
+	struct file *file = NULL;
+
+	scoped_with_init_fs()
+		file = filp_open(name, flags, 0);
+	return file;
+}
+
 ssize_t kmag_test_read_file(const char *name, char *buf, size_t size)
 {
-	struct file *file = filp_open(name, O_RDONLY, 0);
+	struct file *file = open_file(name, O_RDONLY);
 	ssize_t had = 0, ret = 0;
 	loff_t pos = 0;
 
@@ -247,7 +257,7 @@ ssize_t kmag_test_read_file(const char *name, char *buf, size_t size)
 
 ssize_t kmag_test_write_file(const char *name, const char *text)
 {
-	struct file *file = filp_open(name, O_WRONLY, 0);
+	struct file *file = open_file(name, O_WRONLY);
 	loff_t pos = 0;
 	ssize_t ret;
 
