@@ -6,7 +6,10 @@
 # The kernel to build for; without it, Debian's newest 6.12 in the cache.
 KDIR ?=
 
-.PHONY: help setup modules tools man docs run test test-debug test-lanes test-next check \
+# Each is a set of tools/test/parts: the same tests on other kernels.
+LANES := debug preempt rt up kcsan next
+
+.PHONY: help setup modules tools man docs run test test-long test-lanes $(LANES:%=test-%) check \
 	check-next bench-count clean
 
 help:
@@ -18,9 +21,9 @@ help:
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
 	@echo 'make test         all tests, in VMs'
 	@echo 'make test-long    random calls, hotplug, no memory, kills: more of each'
-	@echo 'make test-debug   KUnit and the main job on the debug kernel'
-	@echo 'make test-lanes   the selftests on other flavours of 6.12: preempt=, RT, one CPU'
-	@echo 'make test-next    the same on the newest kernel source that Debian has'
+	@echo 'make test-LANE    those that matter there on another kernel: debug, preempt,'
+	@echo '                  rt, up, kcsan (data races), next (the newest that Debian has)'
+	@echo 'make test-lanes   all of these'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make check-next   that kmag builds for that newest kernel'
 	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
@@ -56,14 +59,11 @@ test: setup tools
 test-long: setup tools
 	@tools/test/run long
 
-test-debug: setup tools
-	@tools/test/run debug
+$(LANES:%=test-%): setup tools
+	@tools/test/run $(@:test-%=%)
 
 test-lanes: setup tools
-	@tools/test/run lanes
-
-test-next: setup tools
-	@tools/test/run next
+	@tools/test/run $(LANES)
 
 check-next: setup
 	@tools/test/run next --only kernel-next --only build-next

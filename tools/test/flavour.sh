@@ -7,6 +7,7 @@
 #   preempt=MODE  the mode in force: none, voluntary or full
 #   rt            PREEMPT_RT
 #   up            built for one CPU
+#   kcsan         data races are looked for, and accesses were watched
 flavour=$1
 shift
 
@@ -16,6 +17,8 @@ is()
 	preempt=*)	grep -qF "(${1#*=})" /sys/kernel/debug/sched/preempt ;;
 	rt)		[ "$(cat /sys/kernel/realtime)" = 1 ] ;;
 	up)		! uname -v | grep -qw SMP ;;
+	kcsan)		awk '/^(enabled|setup_watchpoints): / && $2 > 0 { n++ }
+				END { exit n != 2 }' /sys/kernel/debug/kcsan ;;
 	*)		false ;;
 	esac
 }

@@ -5,21 +5,70 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bug.h>
-#include <linux/errno.h>
+#include <linux/err.h>
 #include <linux/init.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/panic.h>
 #include <linux/processor.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 static char *what = "";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "panic, oops, trap, warning, hang, leak or refuse");
+MODULE_PARM_DESC(what, "panic, oops, trap, warning, hang, leak, race, foreign or refuse");
 
 static void *lost;
+
+/* Two threads at the same bytes: by themselves, or by functions of the kernel. */
+static char shared[2 * sizeof(long)];
+
+static void change(unsigned long i, bool foreign)
+{
+	if (foreign)
+		bin2hex(shared, &i, sizeof(i));
+	else
+		shared[0] = i;
+}
+
+static unsigned long look(bool foreign)
+{
+	unsigned long i = 0;
+
+	if (foreign)
+		return hex2bin((u8 *)&i, shared, sizeof(i)) ?: i;
+	return shared[0];
+}
+
+static int looker(void *unused)
+{
+	unsigned long sum = 0;
+
+	while (!kthread_should_stop()) {
+		sum += look(!strcmp(what, "foreign"));
+		cond_resched();
+	}
+	return sum & 1;
+}
+
+static int race(bool foreign)
+{
+	unsigned long i, end = jiffies + 5 * HZ;
+	struct task_struct *task = kthread_run(looker, NULL, "redcase");
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	for (i = 0; time_before(jiffies, end); i++) {
+		change(i, foreign);
+		cond_resched();
+	}
+	kthread_stop(task);
+	return 0;
+}
 
 static int __init redcase_init(void)
 {
@@ -44,6 +93,8 @@ static int __init redcase_init(void)
 		WRITE_ONCE(lost, NULL);
 		return 0;
 	}
+	if (!strcmp(what, "race") || !strcmp(what, "foreign"))
+		return race(!strcmp(what, "foreign"));
 	return -EINVAL;
 }
 
