@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <unistd.h>
 
 #include "model.h"
 
@@ -262,8 +261,7 @@ static int run(struct fuzz_model *m, __u64 *rnd, struct fuzz_memory *mem,
 	req->results = (uintptr_t)mem->results;
 	req->max_results = fuzz_below(rnd, 4);
 	/* In its hard interrupts nothing can be allocated. */
-	return req->mode == KMAG_RUN_HARDIRQ &&
-	       !access("/sys/kernel/realtime", F_OK) ? -EOPNOTSUPP : 0;
+	return req->mode == KMAG_RUN_HARDIRQ && kmag_is_rt() ? -EOPNOTSUPP : 0;
 }
 
 int fuzz_valid(struct fuzz_model *m, __u64 *rnd, struct fuzz_memory *mem,
