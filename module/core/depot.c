@@ -144,8 +144,9 @@ struct kmag_magazine *kmag_depot_get_empty(struct kmag_cache *cache,
 	local_irq_save(flags);
 	depot_lock(cache, depot);
 	short_of = depot->nr_full < depot->full_max && !depot->empty;
+	/* Zeroed without the lock: one more or less does not matter. */
 	if (short_of)
-		depot->want++;
+		WRITE_ONCE(depot->want, READ_ONCE(depot->want) + 1);
 	else if (depot->nr_full < depot->full_max)
 		mag = pop_empty(depot);
 	if (mag)
@@ -190,7 +191,7 @@ void kmag_depot_stock(struct kmag_cache *cache, int nid)
 	struct kmag_magazine *mag;
 	unsigned int i;
 
-	/* A hint: one magazine more or less does not matter. */
+	/* Counted under the lock, meanwhile too. */
 	if (likely(!READ_ONCE(depot->want)))
 		return;
 	WRITE_ONCE(depot->want, 0);

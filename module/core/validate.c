@@ -53,7 +53,8 @@ static __printf(2, 3) void found(struct validation *v, const char *fmt, ...)
 static void collect(struct validation *v, void **objs, size_t nr)
 {
 	nr = min(nr, v->max_cached - v->nr_cached);
-	memcpy(v->cached + v->nr_cached, objs, nr * sizeof(*objs));
+	/* The fast path goes on with a magazine, under no lock. */
+	data_race(memcpy(v->cached + v->nr_cached, objs, nr * sizeof(*objs)));
 	v->nr_cached += nr;
 }
 
@@ -67,9 +68,10 @@ static void collect_cpus(struct validation *v)
 		unsigned long flags;
 
 		raw_spin_lock_irqsave(&cpu->lock, flags);
-		/* The fast path goes on; exact only when it does not. */
-		collect(v, pcp->objs, READ_ONCE(pcp->rounds));
-		collect(v, pcp->prev_objs, READ_ONCE(pcp->prev_rounds));
+		/* Exact only when the fast path rests. */
+		collect(v, READ_ONCE(pcp->objs), READ_ONCE(pcp->rounds));
+		collect(v, READ_ONCE(pcp->prev_objs),
+			READ_ONCE(pcp->prev_rounds));
 		raw_spin_unlock_irqrestore(&cpu->lock, flags);
 	}
 }
