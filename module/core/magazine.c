@@ -189,11 +189,12 @@ static void swap_locked(struct kmag_cpu *cpu)
 static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 {
 	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
-	u32 prev = raw_cpu_read(pcp->prev_rounds);
+	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
+	u32 prev = data_race(raw_cpu_read(pcp->prev_rounds));
+	u32 prev_cap = data_race(raw_cpu_read(pcp->prev_cap));
 	bool swapped = false;
 
-	/* A hint: on another CPU, or after an interrupt, it may be otherwise. */
-	if (for_alloc ? !prev : prev == raw_cpu_read(pcp->prev_cap))
+	if (for_alloc ? !prev : prev == prev_cap)
 		return false;
 	preempt_disable();
 	if (kmag_claim(pcp)) {

@@ -186,7 +186,8 @@ static noinline void slab_emptied(struct kmag_node *node, struct kmag_slab *slab
 	node->nr[KMAG_EMPTY]++;
 	node->empty_free += slab->slots;
 	list_add(&slab->list, &node->empty);
-	if (node->nr[KMAG_EMPTY] > slab->cache->empty_max)
+	/* Changes by kmag_retain(), at any time. */
+	if (node->nr[KMAG_EMPTY] > READ_ONCE(slab->cache->empty_max))
 		slab_unlink(node, slab, left);
 }
 
