@@ -10,7 +10,7 @@ KDIR ?=
 LANES := debug preempt rt up kcsan next
 
 .PHONY: help setup modules tools man docs run test test-long test-lanes $(LANES:%=test-%) check \
-	check-next bench-count clean
+	check-next bench-count bench-slow clean
 
 help:
 	@echo 'make setup        install the ordinary tools that are missing (as root)'
@@ -27,6 +27,7 @@ help:
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make check-next   that kmag builds for that newest kernel'
 	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
+	@echo 'make bench-slow   instructions where the fast path cannot go on'
 	@echo 'make clean        remove what was built here (not the cache folder)'
 
 setup:
@@ -73,6 +74,9 @@ check: setup
 
 bench-count: setup tools
 	@tools/bench/count
+
+bench-slow: setup tools
+	@tools/bench/slow
 
 clean:
 	@rm -rf build
