@@ -47,8 +47,8 @@ class Guest:
 
     def __init__(self, top):
         self.top = top
-        for name in ('bin', 'dev', 'etc', 'lib/kmag', 'out', 'proc', 'root',
-                     'sys', 'tmp', 'vm', 'usr', 'run'):
+        for name in ('bin', 'dev', 'etc', 'host', 'lib/kmag', 'out', 'proc',
+                     'root', 'sys', 'tmp', 'vm', 'usr', 'run'):
             os.makedirs(os.path.join(top, name))
         for name in ('sbin', 'usr/bin', 'usr/sbin'):
             os.symlink('/bin', os.path.join(top, name))
