@@ -155,6 +155,40 @@ static inline bool kmag_debug_free(struct kmag_cache *cache, void *obj)
 #endif
 
 /*
+ * This CPU's state, with preemption off, and what is done to a field of it. On
+ * x86 each is one instruction on a segment's offset. Elsewhere the address has
+ * to be worked out, which costs more than the field: that is done once.
+ */
+#if defined(CONFIG_X86_64) && defined(CONFIG_SMP) && !defined(CONFIG_UML)
+#define KMAG_PERCPU_SEGMENT	1
+#define kmag_get(field)		__this_cpu_read(field)
+#define kmag_set(field, value)	__this_cpu_write(field, value)
+#define kmag_add(field, value)	__this_cpu_add(field, value)
+
+struct kmag_here {
+	struct kmag_pcp __percpu *pcp;
+};
+
+static __always_inline struct kmag_here kmag_here(struct kmag_pcp __percpu *pcp)
+{
+	return (struct kmag_here){ pcp };
+}
+#else
+#define kmag_get(field)		READ_ONCE(field)
+#define kmag_set(field, value)	WRITE_ONCE(field, value)
+#define kmag_add(field, value)	((field) += (value))
+
+struct kmag_here {
+	struct kmag_pcp *pcp;
+};
+
+static __always_inline struct kmag_here kmag_here(struct kmag_pcp __percpu *pcp)
+{
+	return (struct kmag_here){ raw_cpu_ptr(pcp) };
+}
+#endif
+
+/*
  * Claim this CPU's magazines for an array operation: false if we interrupted
  * one. A failed claim leaves the word alone, so nobody ever sees it clear while
  * an operation is under way. On x86 one instruction looks and claims, where
@@ -165,39 +199,39 @@ static inline bool kmag_debug_free(struct kmag_cache *cache, void *obj)
  * must lose objects, or the test that claims to find lost ones proves nothing.
  */
 #ifdef KMAG_CONTROL_NO_CLAIM
-static __always_inline bool kmag_claim(struct kmag_pcp __percpu *pcp)
+static __always_inline bool kmag_claim(struct kmag_here here)
 {
 	return true;
 }
 
-static __always_inline void kmag_release(struct kmag_pcp __percpu *pcp)
+static __always_inline void kmag_release(struct kmag_here here)
 {
 }
 #else
-static __always_inline bool kmag_claim(struct kmag_pcp __percpu *pcp)
+static __always_inline bool kmag_claim(struct kmag_here here)
 {
-#if defined(CONFIG_X86_64) && defined(CONFIG_SMP) && !defined(CONFIG_UML)
+#ifdef KMAG_PERCPU_SEGMENT
 	bool claimed;
 
 	/* Clobbers memory: claim before anything is read. */
 	asm volatile("btsl $0, %%gs:%1"
 		     : "=@ccc" (claimed),
-		       "+m" (*(u32 *)(unsigned long)&pcp->busy)
+		       "+m" (*(u32 *)(unsigned long)&here.pcp->busy)
 		     : : "memory");
 	return !claimed;
 #else
-	if (__this_cpu_read(pcp->busy))
+	if (kmag_get(here.pcp->busy))
 		return false;
-	__this_cpu_write(pcp->busy, 1);
+	kmag_set(here.pcp->busy, 1);
 	barrier();	/* claim before anything is read */
 	return true;
 #endif
 }
 
-static __always_inline void kmag_release(struct kmag_pcp __percpu *pcp)
+static __always_inline void kmag_release(struct kmag_here here)
 {
 	barrier();	/* all written before the release */
-	__this_cpu_write(pcp->busy, 0);
+	kmag_set(here.pcp->busy, 0);
 }
 #endif
 
@@ -211,23 +245,25 @@ static __always_inline void kmag_release(struct kmag_pcp __percpu *pcp)
 static __always_inline bool kmag_pcp_pop(struct kmag_pcp __percpu *pcp,
 					 void **obj)
 {
+	struct kmag_here here;
 	s32 rounds;
 
 	preempt_disable();
-	if (unlikely(!kmag_claim(pcp)))
+	here = kmag_here(pcp);
+	if (unlikely(!kmag_claim(here)))
 		goto busy;
-	rounds = __this_cpu_read(pcp->rounds);
-	if (unlikely(rounds <= __this_cpu_read(pcp->lo)))
+	rounds = kmag_get(here.pcp->rounds);
+	if (unlikely(rounds <= kmag_get(here.pcp->lo)))
 		goto closed;
-	*obj = (__this_cpu_read(pcp->objs) + (u32)rounds)[-1];
-	__this_cpu_dec(pcp->rounds);
-	__this_cpu_inc(pcp->allocs);
-	kmag_release(pcp);
+	*obj = (kmag_get(here.pcp->objs) + (u32)rounds)[-1];
+	kmag_add(here.pcp->rounds, -1);
+	kmag_add(here.pcp->allocs, 1);
+	kmag_release(here);
 	preempt_enable();
 	return true;
 
 closed:
-	kmag_release(pcp);
+	kmag_release(here);
 busy:
 	preempt_enable();
 	return false;
@@ -237,23 +273,25 @@ busy:
 static __always_inline bool kmag_pcp_push(struct kmag_pcp __percpu *pcp,
 					  void *obj)
 {
+	struct kmag_here here;
 	u32 rounds;
 
 	preempt_disable();
-	if (unlikely(!kmag_claim(pcp)))
+	here = kmag_here(pcp);
+	if (unlikely(!kmag_claim(here)))
 		goto busy;
-	rounds = __this_cpu_read(pcp->rounds);
-	if (unlikely(rounds >= __this_cpu_read(pcp->hi)))
+	rounds = kmag_get(here.pcp->rounds);
+	if (unlikely(rounds >= kmag_get(here.pcp->hi)))
 		goto closed;
-	__this_cpu_read(pcp->objs)[rounds] = obj;
-	__this_cpu_inc(pcp->rounds);
-	__this_cpu_inc(pcp->frees);
-	kmag_release(pcp);
+	kmag_get(here.pcp->objs)[rounds] = obj;
+	kmag_add(here.pcp->rounds, 1);
+	kmag_add(here.pcp->frees, 1);
+	kmag_release(here);
 	preempt_enable();
 	return true;
 
 closed:
-	kmag_release(pcp);
+	kmag_release(here);
 busy:
 	preempt_enable();
 	return false;

@@ -263,29 +263,30 @@ static __always_inline void copy_objs(void **to, void **from, size_t nr)
 static __always_inline size_t pop_run(struct kmag_cache *cache, void **objs,
 				      size_t nr, bool swap)
 {
-	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+	struct kmag_here here;
 	size_t run;
 	s32 rounds;
 
 	preempt_disable();
-	if (unlikely(!kmag_claim(pcp)))
+	here = kmag_here(kmag_pcp(cache));
+	if (unlikely(!kmag_claim(here)))
 		goto busy;
 	if (swap && !kmag_swap_claimed(cache, true))
 		goto closed;
-	rounds = __this_cpu_read(pcp->rounds);
-	if (unlikely(rounds <= __this_cpu_read(pcp->lo)))
+	rounds = kmag_get(here.pcp->rounds);
+	if (unlikely(rounds <= kmag_get(here.pcp->lo)))
 		goto closed;
 	run = min_t(size_t, nr, (u32)rounds);
 	rounds -= run;
-	copy_objs(objs, __this_cpu_read(pcp->objs) + (u32)rounds, run);
-	__this_cpu_write(pcp->rounds, rounds);
-	__this_cpu_add(pcp->allocs, run);
-	kmag_release(pcp);
+	copy_objs(objs, kmag_get(here.pcp->objs) + (u32)rounds, run);
+	kmag_set(here.pcp->rounds, rounds);
+	kmag_add(here.pcp->allocs, run);
+	kmag_release(here);
 	preempt_enable();
 	return run;
 
 closed:
-	kmag_release(pcp);
+	kmag_release(here);
 busy:
 	preempt_enable();
 	return 0;
@@ -295,29 +296,30 @@ busy:
 static __always_inline size_t push_run(struct kmag_cache *cache, void **objs,
 				       size_t nr, bool swap)
 {
-	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+	struct kmag_here here;
 	u32 rounds, hi;
 	size_t run;
 
 	preempt_disable();
-	if (unlikely(!kmag_claim(pcp)))
+	here = kmag_here(kmag_pcp(cache));
+	if (unlikely(!kmag_claim(here)))
 		goto busy;
 	if (swap && !kmag_swap_claimed(cache, false))
 		goto closed;
-	rounds = __this_cpu_read(pcp->rounds);
-	hi = __this_cpu_read(pcp->hi);
+	rounds = kmag_get(here.pcp->rounds);
+	hi = kmag_get(here.pcp->hi);
 	if (unlikely(rounds >= hi))
 		goto closed;
 	run = min_t(size_t, nr, hi - rounds);
-	copy_objs(__this_cpu_read(pcp->objs) + rounds, objs, run);
-	__this_cpu_write(pcp->rounds, rounds + run);
-	__this_cpu_add(pcp->frees, run);
-	kmag_release(pcp);
+	copy_objs(kmag_get(here.pcp->objs) + rounds, objs, run);
+	kmag_set(here.pcp->rounds, rounds + run);
+	kmag_add(here.pcp->frees, run);
+	kmag_release(here);
 	preempt_enable();
 	return run;
 
 closed:
-	kmag_release(pcp);
+	kmag_release(here);
 busy:
 	preempt_enable();
 	return 0;

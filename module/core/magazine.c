@@ -192,14 +192,16 @@ static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
 	u32 prev = data_race(raw_cpu_read(pcp->prev_rounds));
 	u32 prev_cap = data_race(raw_cpu_read(pcp->prev_cap));
+	struct kmag_here here;
 	bool swapped = false;
 
 	if (for_alloc ? !prev : prev == prev_cap)
 		return false;
 	preempt_disable();
-	if (kmag_claim(pcp)) {
+	here = kmag_here(pcp);
+	if (kmag_claim(here)) {
 		swapped = kmag_swap_claimed(cache, for_alloc);
-		kmag_release(pcp);
+		kmag_release(here);
 	}
 	preempt_enable();
 	return swapped;
