@@ -45,7 +45,8 @@ static void do_job(struct job *job)
 
 static void in_task_context(struct job *job)
 {
-	job->right_context = in_task() && preemptible();
+	/* preemptible() is never true where preemption is not counted. */
+	job->right_context = in_task() && !in_atomic() && !irqs_disabled();
 	do_job(job);
 }
 
