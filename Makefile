@@ -9,8 +9,9 @@ KDIR ?=
 # Each is a set of tools/test/parts: the same tests on other kernels.
 LANES := debug preempt rt up kcsan next
 
-.PHONY: help setup modules tools man docs run test test-long test-lanes $(LANES:%=test-%) check \
-	check-next bench-count bench-slow clean
+.PHONY: help setup modules tools man docs run test test-long test-lanes \
+	$(LANES:%=test-%) kunit-uml check check-next bench bench-count bench-asm \
+	bench-slow clean
 
 help:
 	@echo 'make setup        install the ordinary tools that are missing (as root)'
@@ -24,9 +25,12 @@ help:
 	@echo 'make test-LANE    those that matter there on another kernel: debug, preempt,'
 	@echo '                  rt, up, kcsan (data races), next (the newest that Debian has)'
 	@echo 'make test-lanes   all of these'
+	@echo 'make kunit-uml    the KUnit suites on user-mode Linux, in seconds'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make check-next   that kmag builds for that newest kernel'
-	@echo 'make bench-count  instructions of alloc and free, on kmag and SLUB'
+	@echo 'make bench        what alloc and free cost, on kmag and SLUB, and the bounds'
+	@echo 'make bench-count  the same in instructions, on the stock kernel alone'
+	@echo 'make bench-asm    the fast path, instruction by instruction'
 	@echo 'make bench-slow   instructions where the fast path cannot go on'
 	@echo 'make clean        remove what was built here (not the cache folder)'
 
@@ -69,11 +73,20 @@ test-lanes: setup tools
 check-next: setup
 	@tools/test/run next --only kernel-next --only build-next
 
+kunit-uml: setup
+	@tools/test/run uml
+
 check: setup
 	@tools/test/run check
 
+bench: setup tools
+	@tools/bench/run
+
 bench-count: setup tools
-	@tools/bench/count
+	@tools/bench/run --lane count --kernel stock
+
+bench-asm: setup
+	@tools/bench/asm
 
 bench-slow: setup tools
 	@tools/bench/slow

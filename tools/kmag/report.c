@@ -319,7 +319,7 @@ static int put_result(struct report *r, const char *path, const char *stem, cons
 		return put_replay(r, path, stem, json);
 	if (!strcmp(schema, "kmag.run/1") && report_run(r, stem, json))
 		return -1;
-	if (!strcmp(schema, "kmag.bench-count/1") && report_count(r, stem, json))
+	if (!strcmp(schema, "kmag.bench/1") && report_bench(r, stem, json))
 		return -1;
 	json_tables(r->to, json, 3);
 	/* Results that hold results */

@@ -98,8 +98,8 @@ void plot_bars(struct plot *p, const struct bars *b);
 bool plot_replay_ok(const json_t *replay);
 void plot_replay(struct plot *p, const json_t *replay);
 
-/* Pictures of how fast: threads of kmag run, patterns of make bench-count. Return: 0 or -1. */
+/* Pictures of how fast: threads of kmag run, patterns of make bench. Return: 0 or -1. */
 int report_run(struct report *r, const char *stem, const json_t *json);
-int report_count(struct report *r, const char *stem, const json_t *json);
+int report_bench(struct report *r, const char *stem, const json_t *json);
 
 #endif /* KMAG_REPORT_H */

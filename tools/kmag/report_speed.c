@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pictures of how fast allocators are: of kmag run, and of make bench-count. */
+/* Pictures of how fast allocators are: of kmag run, and of make bench. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,13 +70,13 @@ int report_run(struct report *r, const char *stem, const json_t *json)
 	return draw(r, stem, "threads", "Time of an operation, by thread", &b);
 }
 
-static int draw_boot(struct report *r, const char *stem, const char *kernel, const json_t *boot,
-		     size_t nr)
+static int draw_boot(struct report *r, const char *stem, const char *kernel, const char *unit,
+		     const json_t *boot, size_t nr)
 {
 	static const char * const rows[] = { "slub", "called", "inline", "limit" };
 	static const char * const titles[] = { "SLUB", "kmag", "kmag, inlined", "bare array" };
 	static const char * const colours[] = { "#c44e52", "#1f6fb4", "#9ecae1", "#9aa0a6" };
-	struct bars b = { .ylabel = "instructions", .layers = titles, .colours = colours,
+	struct bars b = { .ylabel = unit, .layers = titles, .colours = colours,
 			  .nr_layers = ARRAY_SIZE(rows), .side_by_side = true };
 	const char *append = json_string_value(json_object_get(boot, "append")), *pattern;
 	json_t *figures;
@@ -90,25 +90,27 @@ static int draw_boot(struct report *r, const char *stem, const char *kernel, con
 			b.values[(b.nr - 1) * ARRAY_SIZE(rows) + k] =
 				number(json_object_get(figures, rows[k]), "per_op");
 	}
-	title = xprintf("Instructions of an allocation and its free, on %s, %s", kernel,
+	title = xprintf("An allocation and its free in %s, on %s, %s", unit, kernel,
 			append && *append ? append : "as booted by default");
-	what = xprintf("count-%zu", nr);
+	what = xprintf("patterns-%zu", nr);
 	ret = draw(r, stem, what, title, &b);
 	free(title);
 	free(what);
 	return ret;
 }
 
-int report_count(struct report *r, const char *stem, const json_t *json)
+int report_bench(struct report *r, const char *stem, const json_t *json)
 {
 	json_t *kernel, *boot;
 	size_t i, k, nr = 0;
 
 	json_array_foreach(json_object_get(json, "kernels"), i, kernel) {
 		const char *release = json_string_value(json_object_get(kernel, "release"));
+		const char *unit = json_string_value(json_object_get(kernel, "unit"));
 
 		json_array_foreach(json_object_get(kernel, "boots"), k, boot)
-			if (draw_boot(r, stem, release ? release : "a kernel", boot, ++nr))
+			if (draw_boot(r, stem, release ? release : "a kernel",
+				      unit ? unit : "some unit", boot, ++nr))
 				return -1;
 	}
 	return 0;

@@ -21,13 +21,6 @@
 
 #include "bench.h"
 
-/* 6.5 made it; before that nothing but slab_nomerge keeps a cache alone. */
-#ifdef SLAB_NO_MERGE
-#define BENCH_SLAB_FLAGS	SLAB_NO_MERGE
-#else
-#define BENCH_SLAB_FLAGS	0
-#endif
-
 /* Long enough to find a clock that is off by one in ten thousand. */
 #define KNOWN_LOOP	20000
 
@@ -39,6 +32,10 @@ static unsigned int loops = 11;
 module_param(loops, uint, 0444);
 MODULE_PARM_DESC(loops, "loops per row, of which the shortest counts");
 
+static char *trace;
+module_param(trace, charp, 0444);
+MODULE_PARM_DESC(trace, "a script that tools/bench/trace.py made of a recording");
+
 static const char *const pattern_names[BENCH_NR_PATTERNS] = {
 	[BENCH_PAIR] = "pair",
 	[BENCH_TWO] = "2-alloc-2-free",
@@ -48,7 +45,16 @@ static const char *const pattern_names[BENCH_NR_PATTERNS] = {
 	[BENCH_BULK_8] = "bulk-8",
 	[BENCH_BULK_64] = "bulk-64",
 	[BENCH_BULK_512] = "bulk-512",
+	[BENCH_WALK] = "walk",
+	[BENCH_MIXED] = "mixed",
+	[BENCH_COLD_START] = "cold-start",
+	[BENCH_TRACE] = "trace",
+	[BENCH_IRQ_PAIR] = "irq-pair",
+	[BENCH_IRQ_BATCH_64] = "irq-batch-64",
 };
+
+/* A word, a common size, and those of which a page has few. */
+static const unsigned int mixed_sizes[BENCH_NR_MIXED] = { 32, 256, 1024, 4096 };
 
 static struct bench bench;
 static struct dentry *dir;
@@ -61,8 +67,10 @@ static int pattern_show(struct seq_file *m, void *v)
 
 	seq_puts(m, "# row ops loops min median\n");
 	for (i = 0; i < BENCH_NR_ROWS; i++)
-		seq_printf(m, "%s %u %u %llu %llu\n", results[i].name,
-			   BENCH_OPS, loops, results[i].min, results[i].median);
+		if (results[i].name)
+			seq_printf(m, "%s %u %u %llu %llu\n", results[i].name,
+				   results[i].ops, results[i].loops,
+				   results[i].min, results[i].median);
 	return 0;
 }
 
@@ -116,12 +124,14 @@ static int info_show(struct seq_file *m, void *v)
 	seq_printf(m, "release %s\n", init_utsname()->release);
 	seq_printf(m, "module_compiler %s\n", CONFIG_CC_VERSION_TEXT);
 	seq_printf(m, "size %u\n", size);
-	seq_printf(m, "slub_size %u\n", kmem_cache_size(bench.slub));
+	seq_printf(m, "slub_size %u\n", kmem_cache_size(bench.main.slub));
 	seq_printf(m, "known_loop %u\n", KNOWN_LOOP);
 	seq_printf(m, "known_loop_ticks %llu\n", bench_ticks_of(KNOWN_LOOP));
+	seq_printf(m, "ticks_per_ms %llu\n", bench_ticks_per_ms());
+	seq_printf(m, "cpus %u\n", num_online_cpus());
+	seq_printf(m, "uml %d\n", IS_ENABLED(CONFIG_UML));
 	seq_printf(m, "init_on_alloc %d\n", want_init_on_alloc(0));
 	seq_printf(m, "init_on_free %d\n", want_init_on_free());
-	seq_printf(m, "slab_no_merge %d\n", !!BENCH_SLAB_FLAGS);
 	seq_printf(m, "SLUB_TINY %d\n", IS_ENABLED(CONFIG_SLUB_TINY));
 	seq_printf(m, "SLAB %d\n", IS_ENABLED(CONFIG_SLAB));
 	seq_printf(m, "SLUB_DEBUG_ON %d\n", IS_ENABLED(CONFIG_SLUB_DEBUG_ON));
@@ -143,7 +153,8 @@ DEFINE_SHOW_ATTRIBUTE(info);
 
 static int __init bench_init(void)
 {
-	unsigned long i;
+	unsigned long pattern;
+	unsigned int i;
 	int ret = -ENOMEM;
 
 	if (!size || size > PAGE_SIZE) {
@@ -154,20 +165,30 @@ static int __init bench_init(void)
 		pr_err("loops is 1 to %u\n", BENCH_LOOPS_MAX);
 		return -EINVAL;
 	}
-	bench.size = size;
-	bench.objs = kcalloc(BENCH_BATCH_MAX, sizeof(*bench.objs), GFP_KERNEL);
+	/* A walk, a trace and the largest batch take their turns in it. */
+	bench.objs = kvcalloc(BENCH_AWAY_MAX, sizeof(*bench.objs), GFP_KERNEL);
 	if (!bench.objs)
 		return -ENOMEM;
-	bench.zeroed = kmalloc(size, GFP_KERNEL);
-	if (!bench.zeroed)
-		goto err_zeroed;
-	bench.slub = kmem_cache_create("kmag_bench_slub", size, 0,
-				       BENCH_SLAB_FLAGS, NULL);
-	if (!bench.slub)
-		goto err_slub;
-	bench.kmag = kmag_cache_create("kmag_bench", size, 0, 0, NULL);
-	if (!bench.kmag)
-		goto err_kmag;
+	bench.cold = kvcalloc(BENCH_COLD, sizeof(*bench.cold), GFP_KERNEL);
+	if (!bench.cold)
+		goto err_cold;
+	ret = bench_limit_init();
+	if (ret)
+		goto err_limit;
+	ret = bench_cache_init(&bench.main, "kmag_bench", size);
+	if (ret)
+		goto err_main;
+	for (i = 0; i < BENCH_NR_MIXED; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "kmag_bench_%u", mixed_sizes[i]);
+		ret = bench_cache_init(&bench.mixed[i], name, mixed_sizes[i]);
+		if (ret)
+			goto err_mixed;
+	}
+	ret = bench_script_init(&bench, trace);
+	if (ret)
+		goto err_mixed;
 
 	dir = debugfs_create_dir("kmag_bench", NULL);
 	if (IS_ERR(dir)) {
@@ -176,29 +197,38 @@ static int __init bench_init(void)
 		goto err_dir;
 	}
 	debugfs_create_file("info", 0400, dir, NULL, &info_fops);
-	for (i = 0; i < BENCH_NR_PATTERNS; i++)
-		debugfs_create_file(pattern_names[i], 0400, dir, (void *)i,
-				    &pattern_fops);
+	for (pattern = 0; pattern < BENCH_NR_PATTERNS; pattern++)
+		debugfs_create_file(pattern_names[pattern], 0400, dir,
+				    (void *)pattern, &pattern_fops);
 	return 0;
 
 err_dir:
-	kmag_cache_destroy(bench.kmag);
-err_kmag:
-	kmem_cache_destroy(bench.slub);
-err_slub:
-	kfree(bench.zeroed);
-err_zeroed:
-	kfree(bench.objs);
+	bench_script_exit(&bench);
+err_mixed:
+	while (i--)
+		bench_cache_exit(&bench.mixed[i]);
+	bench_cache_exit(&bench.main);
+err_main:
+	bench_limit_exit();
+err_limit:
+	kvfree(bench.cold);
+err_cold:
+	kvfree(bench.objs);
 	return ret;
 }
 
 static void __exit bench_exit(void)
 {
+	unsigned int i;
+
 	debugfs_remove(dir);
-	kmag_cache_destroy(bench.kmag);
-	kmem_cache_destroy(bench.slub);
-	kfree(bench.zeroed);
-	kfree(bench.objs);
+	bench_script_exit(&bench);
+	for (i = 0; i < BENCH_NR_MIXED; i++)
+		bench_cache_exit(&bench.mixed[i]);
+	bench_cache_exit(&bench.main);
+	bench_limit_exit();
+	kvfree(bench.cold);
+	kvfree(bench.objs);
 }
 
 module_init(bench_init);

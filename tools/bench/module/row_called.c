@@ -6,9 +6,9 @@
 
 #include "bench.h"
 
-static __always_inline void *row_open(const struct bench *bench)
+static __always_inline void *row_open(const struct bench_cache *cache)
 {
-	return bench->kmag;
+	return cache->kmag;
 }
 
 static __always_inline void *row_alloc(void *cache)
@@ -31,6 +31,17 @@ static __always_inline void row_free_bulk(void *cache, size_t nr, void **objs)
 	kmag_cache_free_bulk(cache, nr, objs);
 }
 
+static void *row_make(unsigned int size)
+{
+	return kmag_cache_create("kmag_bench_cold", size, 0, 0, NULL);
+}
+
+static void row_unmake(void *cache)
+{
+	kmag_cache_destroy(cache);
+}
+
+#define BENCH_ROW_IS_ALLOCATOR
 #include "patterns.h"
 
 BENCH_ROW(called, "called");

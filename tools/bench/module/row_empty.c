@@ -4,9 +4,9 @@
  */
 #include "bench.h"
 
-static __always_inline void *row_open(const struct bench *bench)
+static __always_inline void *row_open(const struct bench_cache *cache)
 {
-	return bench->objs;
+	return (void *)cache;
 }
 
 static __always_inline void *row_alloc(void *cache)

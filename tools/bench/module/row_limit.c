@@ -13,27 +13,38 @@
 /* Objects [0] to [n - 1] are there; the rest have been popped. */
 struct limit {
 	unsigned long n;
-	void *objs[BENCH_BATCH_MAX];
+	void *objs[BENCH_AWAY_MAX];
 };
 
-static DEFINE_PER_CPU(struct limit, limit);
+static struct limit __percpu *limit;
 
-static void row_fill(void *bench)
+int bench_limit_init(void)
 {
-	struct limit *l = this_cpu_ptr(&limit);
+	limit = alloc_percpu(struct limit);
+	return limit ? 0 : -ENOMEM;
+}
+
+void bench_limit_exit(void)
+{
+	free_percpu(limit);
+}
+
+/* One array for all sizes: that is how bare it is. */
+static __always_inline void *row_open(const struct bench_cache *cache)
+{
+	struct limit *l = get_cpu_ptr(limit);
 
 	for (l->n = 0; l->n < ARRAY_SIZE(l->objs); l->n++)
-		l->objs[l->n] = bench;
+		l->objs[l->n] = (void *)cache;
+	put_cpu_ptr(limit);
+	return (void __force *)limit;
 }
 
-static __always_inline void *row_open(const struct bench *bench)
-{
-	preempt_disable();
-	row_fill((void *)bench);
-	preempt_enable();
-	return (void __force *)&limit;
-}
-
+/*
+ * Where this_cpu_*() is no single instruction, the barest is to work out the
+ * address once.
+ */
+#if defined(CONFIG_X86_64) && !defined(CONFIG_UML)
 static __always_inline void *row_alloc(void *cache)
 {
 	struct limit __percpu *l = (struct limit __percpu __force *)cache;
@@ -59,6 +70,29 @@ static __always_inline void row_free(void *cache, void *obj)
 	__this_cpu_write(l->n, n + 1);
 	preempt_enable();
 }
+#else
+static __always_inline void *row_alloc(void *cache)
+{
+	struct limit *l;
+	void *obj;
+
+	preempt_disable();
+	l = this_cpu_ptr((struct limit __percpu __force *)cache);
+	obj = l->objs[--l->n];
+	preempt_enable();
+	return obj;
+}
+
+static __always_inline void row_free(void *cache, void *obj)
+{
+	struct limit *l;
+
+	preempt_disable();
+	l = this_cpu_ptr((struct limit __percpu __force *)cache);
+	l->objs[l->n++] = obj;
+	preempt_enable();
+}
+#endif
 
 static __always_inline int row_alloc_bulk(void *cache, size_t nr, void **objs)
 {

@@ -6,9 +6,9 @@
 
 #include "bench.h"
 
-static __always_inline void *row_open(const struct bench *bench)
+static __always_inline void *row_open(const struct bench_cache *cache)
 {
-	return bench->slub;
+	return cache->slub;
 }
 
 static __always_inline void *row_alloc(void *cache)
@@ -32,6 +32,17 @@ static __always_inline void row_free_bulk(void *cache, size_t nr, void **objs)
 	kmem_cache_free_bulk(cache, nr, objs);
 }
 
+static void *row_make(unsigned int size)
+{
+	return bench_slub_create("kmag_bench_slub_cold", size);
+}
+
+static void row_unmake(void *cache)
+{
+	kmem_cache_destroy(cache);
+}
+
+#define BENCH_ROW_IS_ALLOCATOR
 #include "patterns.h"
 
 BENCH_ROW(slub, "slub");

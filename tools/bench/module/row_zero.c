@@ -7,24 +7,17 @@
 
 #include "bench.h"
 
-/* The object's size lies where a cache would keep it. */
-static struct {
-	unsigned int size;
-	void *obj;
-} zero;
-
-static __always_inline void *row_open(const struct bench *bench)
+static __always_inline void *row_open(const struct bench_cache *cache)
 {
-	zero.size = bench->size;
-	zero.obj = bench->zeroed;
-	return &zero;
+	return (void *)cache;
 }
 
+/* Size and memory are read each time, as from a cache. */
 static __always_inline void *row_alloc(void *cache)
 {
-	typeof(zero) *z = cache;
+	const struct bench_cache *c = cache;
 
-	return memset(READ_ONCE(z->obj), 0, READ_ONCE(z->size));
+	return memset(READ_ONCE(c->zeroed), 0, READ_ONCE(c->size));
 }
 
 static __always_inline void row_free(void *cache, void *obj)

@@ -140,8 +140,8 @@ cat >run.json <<'J'
 {"cpu": 1, "ns_per_operation": 11.5}]}, "slub": {"allocations": 100, "threads": [
 {"cpu": 0, "ns_per_operation": 20.5}, {"cpu": 1, "ns_per_operation": 21.5}]}}}
 J
-cat >count.json <<'J'
-{"schema": "kmag.bench-count/1", "kernels": [{"release": "6.12", "boots": [
+cat >bench.json <<'J'
+{"schema": "kmag.bench/1", "kernels": [{"release": "6.12", "unit": "ns", "boots": [
 {"append": "", "patterns": {"pair": {"slub": {"per_op": 186.0}, "called": {"per_op": 47.0},
 "inline": {"per_op": 34.0}, "limit": {"per_op": 16.0}}, "batch-8": {"slub": {"per_op": 191.5},
 "called": {"per_op": 52.5}, "inline": {"per_op": 40.6}, "limit": {"per_op": 22.5}}}}]}]}
@@ -164,8 +164,8 @@ result $? 'names are no markup'
 grep -q '^| allocations *| *1,500 | *1,501 |$' r/report.md &&
 	grep -q '^| shrunk.slabs *| *1 | *2 |$' r/report.md
 result $? 'allocators side by side'
-expect 0 '2 results, 2 pictures' 'report of speed' kmag report r run.json count.json
-is_png r/run-threads.png r/count-count-1.png && grep -q '^#### threads of slub' r/report.md &&
+expect 0 '2 results, 2 pictures' 'report of speed' kmag report r run.json bench.json
+is_png r/run-threads.png r/bench-patterns-1.png && grep -q '^#### threads of slub' r/report.md &&
 	grep -q '^| *1 | *21.5 |$' r/report.md && grep -q '^| called.per_op | *47 | *52.5 |$' r/report.md
 result $? 'threads and patterns'
 expect 0 '1 results, 0 pictures' 'report of a result without pictures' kmag report r diff.json
