@@ -46,7 +46,8 @@ static void do_job(struct job *job)
 static void in_task_context(struct job *job)
 {
 	/* preemptible() is never true where preemption is not counted. */
-	job->right_context = in_task() && !in_atomic() && !irqs_disabled();
+	job->right_context = in_task() && !preempt_count() &&
+			     !irqs_disabled();
 	do_job(job);
 }
 
