@@ -3,7 +3,7 @@
  * kmag_bench: what an allocation and a free cost, on kmag and on SLUB.
  *
  * /sys/kernel/debug/kmag_bench/ has "info", which says what was measured on,
- * and a file a pattern: to read it runs the pattern. tools/bench/count reads
+ * and a file a pattern: to read it runs the pattern. tools/bench/run reads
  * them all and does the arithmetic.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
