@@ -189,13 +189,13 @@ static void swap_locked(struct kmag_cpu *cpu)
 static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 {
 	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
-	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
-	u32 prev = data_race(raw_cpu_read(pcp->prev_rounds));
-	u32 prev_cap = data_race(raw_cpu_read(pcp->prev_cap));
 	struct kmag_here here;
 	bool swapped = false;
+	u32 prev;
 
-	if (for_alloc ? !prev : prev == prev_cap)
+	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
+	prev = data_race(raw_cpu_read(pcp->prev_rounds));
+	if (for_alloc ? !prev : prev == data_race(raw_cpu_read(pcp->prev_cap)))
 		return false;
 	preempt_disable();
 	here = kmag_here(pcp);
