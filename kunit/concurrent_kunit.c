@@ -17,6 +17,7 @@
 
 #include "account.h"
 #include "fence.h"
+#include "reclaim.h"
 #include "slab.h"
 #include "util.h"
 
@@ -233,6 +234,8 @@ static struct load *load_start(struct kunit *test, bool timers)
 	KUNIT_ASSERT_NOT_NULL(test, load);
 	load->cache = kmag_test_cache(test, sizeof(struct owned), 0, 0,
 				      make_free);
+	/* The worker is to be in the way, too. */
+	kmag_retain(load->cache, KMAG_WORKING_SET);
 	load->nr = num_online_cpus();
 	load->workers = kunit_kcalloc(test, load->nr, sizeof(*load->workers),
 				      GFP_KERNEL);

@@ -47,6 +47,7 @@ static struct burst burst(struct kunit *test)
 	struct burst b;
 
 	b.cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	kmag_retain(b.cache, KMAG_WORKING_SET);
 	b.node = kmag_test_node(b.cache);
 	b.nr = (BURST + 2) * b.cache->capacity;
 	b.objs = kmag_test_array(test, b.nr);
@@ -152,6 +153,7 @@ static void needed_empty_slabs_stay(struct kunit *test)
 	void **objs = kmag_test_array(test, keep * slots);
 
 	KUNIT_ASSERT_GE(test, keep, 2);
+	kmag_retain(cache, KMAG_WORKING_SET);
 	keep_worker(test);
 	while (node->nr[KMAG_EMPTY] < keep)
 		kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(), slots * keep);

@@ -19,6 +19,7 @@
 #include "account.h"
 #include "compat.h"
 #include "depot.h"
+#include "reclaim.h"
 #include "slab.h"
 #include "util.h"
 
@@ -52,6 +53,7 @@ struct kmag_cache *kmag_test_cache(struct kunit *test, unsigned int size,
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, destroy_action,
 							cache), 0);
+	kmag_retain(cache, KMAG_LAZY);
 	return cache;
 }
 

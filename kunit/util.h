@@ -35,7 +35,8 @@ int kmag_test_init(struct kunit *test);
  * @flags: KMAG_HWCACHE_ALIGN and the others
  * @ctor: or NULL
  *
- * When the test ends, its accounts are checked: no object may be left.
+ * When the test ends, its accounts are checked: no object may be left. The worker
+ * leaves it alone: what it keeps is kept until the test says otherwise.
  *
  * Return: the cache.
  */

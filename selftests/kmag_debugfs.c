@@ -12,6 +12,21 @@
 #include "table.h"
 
 #define ROOT "/sys/kernel/debug/kmag"
+static int write_text(const char *dir, const char *file, const char *text)
+{
+	ssize_t len = strlen(text);
+	char path[256];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, len) == len ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
 FIXTURE(debugfs)
 {
 	int fd;
@@ -38,6 +53,8 @@ FIXTURE_SETUP(debugfs)
 	self->id = self->req.id;
 	snprintf(self->dir, sizeof(self->dir), ROOT "/%s", self->req.real_name);
 
+	/* What one file says is to be true when the next one is read. */
+	ASSERT_EQ(write_text(self->dir, "retention", "lazy\n"), 0);
 	nr = 3000;
 	ASSERT_EQ(kmag_alloc(self->fd, self->id, 0, 0, &nr, self->objs), 0);
 	for (i = 0; i < 3000; i++) {
@@ -352,21 +369,6 @@ TEST_F(debugfs, slab_map)
 	EXPECT_EQ(inuse, self->snap->live + self->snap->cpu_objs +
 		  self->snap->depot_objs + self->snap->transit);
 	EXPECT_STREQ(why, "");
-}
-
-static int write_text(const char *dir, const char *file, const char *text)
-{
-	ssize_t len = strlen(text);
-	char path[256];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, len) == len ? 0 : -errno;
-	close(fd);
-	return ret;
 }
 
 static int write_file(const char *dir, const char *file)
