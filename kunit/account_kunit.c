@@ -99,7 +99,7 @@ static u64 listed(struct kunit *test, struct kmag_node *node, int class)
 /* Count what a quiet cache has, slab by slab, and compare. */
 static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 {
-	struct kmag_snap_cache *s = kmag_test_snap(test, cache);
+	struct kmag_snap_cache *s;
 	u64 by_class[KMAG_SNAP_CLASSES] = {}, on_list;
 	u64 slabs = 0, slots = 0, away = 0, bytes = 0, tail = 0, empty = 0;
 	u64 meta, mags = 0, cpu_objs = 0, depot_objs = 0;
@@ -109,6 +109,10 @@ static void compare_with_a_walk(struct kunit *test, struct kmag_cache *cache)
 	unsigned int nr;
 	int nid, class;
 
+	/* Or the worker may do it between the two looks. */
+	for_each_node(nid)
+		kmag_depot_stock(cache, nid);
+	s = kmag_test_snap(test, cache);
 	meta = struct_size(cache, node, nr_node_ids) +
 	       num_possible_cpus() * sizeof(struct kmag_cpu);
 	while ((slab = kmag_test_next_slab(cache, &nr_page))) {

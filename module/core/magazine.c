@@ -191,11 +191,11 @@ static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
 	struct kmag_here here;
 	bool swapped = false;
-	u32 prev;
 
 	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
-	prev = data_race(raw_cpu_read(pcp->prev_rounds));
-	if (for_alloc ? !prev : prev == data_race(raw_cpu_read(pcp->prev_cap)))
+	if (data_race(for_alloc ? !raw_cpu_read(pcp->prev_rounds) :
+		      raw_cpu_read(pcp->prev_rounds) ==
+		      raw_cpu_read(pcp->prev_cap)))
 		return false;
 	preempt_disable();
 	here = kmag_here(pcp);

@@ -5,6 +5,7 @@
  * Below: the table and the page allocator.
  */
 #include <linux/gfp.h>
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -263,6 +264,8 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 			    page_to_nid(page));
 	if (!slab)
 		goto err_slab;
+	/* A full one is known to the table alone, whose pages are not scanned. */
+	kmemleak_ignore(slab);
 
 	slab->cache = cache;
 	slab->page = page;
