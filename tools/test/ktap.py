@@ -18,6 +18,9 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.realpath(__file__))))
 
+sys.path.append(os.path.join(ROOT, 'tools/vm'))
+import again  # pylint: disable=wrong-import-position
+
 RE_RESULT = re.compile(r'^(ok|not ok) \d+')
 RE_NOT_OK = re.compile(r'^\s*not ok \d+(?!.*# (?:SKIP|TODO))', re.I)
 
@@ -53,6 +56,7 @@ def parse(text):
     """An Outcome. A text without a single test is a failure."""
     kunit = parser()
     outcome = Outcome()
+    text = again.last(text)
     # The parser prints as it goes; its printer holds the stdout of its birth.
     printer = kunit.stdout
     with contextlib.redirect_stdout(io.StringIO()) as mute:

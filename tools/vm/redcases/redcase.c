@@ -20,7 +20,7 @@
 
 static char *what = "";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "panic, oops, trap, warning, hang, leak, race, foreign or refuse");
+MODULE_PARM_DESC(what, "panic, oops, trap, int3, warning, hang, leak, race, foreign or refuse");
 
 static void *lost;
 
@@ -78,6 +78,8 @@ static int __init redcase_init(void)
 		WRITE_ONCE(*(int *)8, 1);
 	if (!strcmp(what, "trap"))
 		__builtin_trap();
+	if (!strcmp(what, "int3"))
+		asm volatile("int3");
 	if (!strcmp(what, "warning")) {
 		WARN(1, "redcase: asked for\n");
 		return 0;
