@@ -21,6 +21,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -118,12 +119,34 @@ static void it_ctor(void *p)
 	atomic_set(&obj->owner, 0);
 }
 
+/*
+ * What the control does to its magazine's count has an end here: a slow path
+ * would go over the ends of the array, and might never come back.
+ */
+static void it_mend(void *unused)
+{
+	struct kmag_pcp *pcp;
+	unsigned long flags;
+
+	if (!IT_CONTROL)
+		return;
+	local_irq_save(flags);
+	pcp = this_cpu_ptr(kmag_pcp(cache));
+	if (pcp->rounds < 0)
+		pcp->rounds = 0;
+	else if (pcp->hi && pcp->rounds > pcp->hi)
+		pcp->rounds = pcp->hi;
+	local_irq_restore(flags);
+}
+
 /* An object that may be used, or NULL. */
 static struct it_obj *it_take(gfp_t gfp)
 {
-	struct it_obj *obj = kmag_cache_alloc_inline(cache, gfp);
+	struct it_obj *obj;
 	u32 cookie;
 
+	it_mend(NULL);
+	obj = kmag_cache_alloc_inline(cache, gfp);
 	if (!obj)
 		return NULL;
 	if (copy_from_kernel_nofault(&cookie, &obj->cookie, sizeof(cookie)) ||
@@ -143,6 +166,7 @@ static void it_give(struct it_obj *obj)
 {
 	if (atomic_cmpxchg(&obj->owner, 1, 0) != 1)
 		atomic_long_inc(&nr_doubled);
+	it_mend(NULL);
 	kmag_cache_free_inline(cache, obj);
 }
 
@@ -233,9 +257,16 @@ static int it_shrinker(void *unused)
 	return 0;
 }
 
+/* More would tell nothing new. */
+static bool it_found(void)
+{
+	return atomic_long_read(&nr_doubled) || atomic_long_read(&nr_foreign);
+}
+
 static void it_run(void)
 {
 	struct task_struct *shrinker = NULL;
+	unsigned long end;
 	unsigned int id, i;
 
 	if (!IT_CONTROL)
@@ -244,7 +275,9 @@ static void it_run(void)
 		wake_up_process(per_cpu_ptr(cpus, id)->task);
 	on_each_cpu(it_arm, NULL, 1);
 
-	schedule_timeout_uninterruptible(secs * HZ);
+	end = jiffies + secs * HZ;
+	while (time_before(jiffies, end) && !it_found())
+		schedule_timeout_uninterruptible(HZ / 10);
 
 	for_each_online_cpu(id)
 		kthread_stop(per_cpu_ptr(cpus, id)->task);
@@ -258,6 +291,7 @@ static void it_run(void)
 			if (cpu->held[i])
 				it_give(cpu->held[i]);
 	}
+	on_each_cpu(it_mend, NULL, 1);
 	if (!IS_ERR_OR_NULL(shrinker))
 		kthread_stop(shrinker);
 }
