@@ -22,6 +22,7 @@
 #define ROUND	10000		/* calls */
 /* 32-bit programs take the same ways but for the first steps. */
 #define CALLS	(sizeof(long) == 8 ? 100000 : 10000)
+#define RINGS	(sizeof(long) == 8 ? 300 : 10)
 
 static void *fuzz(void *data)
 {
@@ -295,7 +296,7 @@ TEST_F_TIMEOUT(fuzz, ring_is_emptied_once, 120)
 
 	ASSERT_EQ(kmag_create(self->bed.fd, KMAG_BACKEND_KMAG, "fuzz.ring", 64, 0,
 			      &id), 0);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < RINGS; i++) {
 		struct kmag_ioc_run run = {
 			.size = sizeof(run),
 			.caches = (uintptr_t)&id,
