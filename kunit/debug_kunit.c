@@ -91,6 +91,20 @@ static void free_to_slab(struct kmag_cache *cache, void *obj)
 	preempt_enable();
 }
 
+static void *alloc_from_slab(struct kmag_cache *cache)
+{
+	struct kmag_cpu *cpu;
+	void *obj;
+
+	preempt_disable();
+	cpu = kmag_test_cpu(cache);
+	cpu->fast.busy = 1;
+	obj = kmag_cache_alloc(cache, GFP_ATOMIC);
+	cpu->fast.busy = 0;
+	preempt_enable();
+	return obj;
+}
+
 /* Each pointer once through a magazine, once past the magazines. */
 static void free_wrong(struct fixture *f, void *obj)
 {
@@ -136,6 +150,27 @@ static void double_free_in_its_slab(struct kunit *test)
 	kmag_cache_free(f.cache, f.objs[LIVE - 1]);
 	f.bad = 1;
 	fixture_end(&f, LIVE - 1);
+}
+
+/* A slab that has nothing to lose stays as it was, on its list. */
+static void wrong_into_an_empty_slab(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, SIZE, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	void *obj;
+
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(), 1);
+	obj = alloc_from_slab(cache);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	free_to_slab(cache, obj);
+	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 1);
+	free_to_slab(cache, obj);
+	free_to_slab(cache, obj + 8);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_FREE_BAD), 2);
+	KUNIT_EXPECT_EQ(test, node->nr[KMAG_EMPTY], 1);
+	KUNIT_EXPECT_EQ(test, node->nr[KMAG_FULL], 0);
+	KUNIT_EXPECT_EQ(test, node->empty_free, node->free);
+	kmag_test_exact(test, cache, 0);
 }
 
 /* The page is the kernel's again: nothing there is kmag's to judge. */
@@ -351,6 +386,7 @@ static void shadow_follows_objects(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(double_free_in_magazines),
 	KUNIT_CASE(double_free_in_its_slab),
+	KUNIT_CASE(wrong_into_an_empty_slab),
 	KUNIT_CASE(double_free_after_its_slab),
 	KUNIT_CASE(foreign_pointers),
 	KUNIT_CASE(interior_pointers),
