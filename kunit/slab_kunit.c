@@ -95,8 +95,11 @@ static void layout_of_every_size(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, line % min(c->align, line), 0);
 		else
 			KUNIT_ASSERT_EQ(test, c->stride % line, 0);
+		/* As many to a line as fit, and none across two. */
 		if (size <= line)
-			KUNIT_ASSERT_GE(test, c->align, size);
+			KUNIT_ASSERT_EQ(test, c->align,
+					max(roundup_pow_of_two(size),
+					    sizeof(void *)));
 
 		size += steps[min(ilog2(size) / 4, 3)];
 	}
@@ -361,6 +364,25 @@ static void cold_slabs_go_first(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, kmag_test_slab_of(objs[slots]), warm);
 }
 
+/* Interrupts are off meanwhile: however many there are, a few at a time. */
+static void reaps_in_pieces(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 512, 0, 0, NULL);
+	struct kmag_node *node = kmag_test_node(cache);
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	unsigned int reaped, all = 0;
+
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(),
+		       200 * cache->slab_slots);
+	KUNIT_ASSERT_EQ(test, node->nr[KMAG_EMPTY], 200);
+	while ((reaped = kmag_slab_reap(cache, node, 0, ULONG_MAX, &left))) {
+		KUNIT_EXPECT_LE(test, reaped, 32);
+		all += reaped;
+		kmag_slab_settle(cache, &left);
+	}
+	KUNIT_EXPECT_EQ(test, all, 200);
+}
+
 static void walk_sees_each_slab_once(struct kunit *test)
 {
 	struct kmag_cache *other = kmag_test_cache(test, 2048, 0, 0, NULL);
@@ -555,6 +577,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(fullest_slab_gives_first),
 	KUNIT_CASE(keeps_few_empty_slabs),
 	KUNIT_CASE(cold_slabs_go_first),
+	KUNIT_CASE(reaps_in_pieces),
 	KUNIT_CASE(walk_sees_each_slab_once),
 	KUNIT_CASE(small_order_under_pressure),
 	KUNIT_CASE(every_nth_page_fails),
