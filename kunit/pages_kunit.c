@@ -59,6 +59,28 @@ static void pages_as_flags_say(struct kunit *test)
 	}
 }
 
+/* More pages than one object needs are taken if they lie about, or not at all. */
+static void large_slabs_cost_nobody(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 1500, 0, 0, NULL);
+
+	KUNIT_ASSERT_GT(test, cache->order, cache->min_order);
+	KUNIT_ASSERT_EQ(test, kmag_slab_grow(cache, GFP_KERNEL | __GFP_HIGH |
+					     __GFP_NOFAIL, kmag_this_node(), 1),
+			1);
+	KUNIT_EXPECT_EQ(test, pages->calls, 1);
+	KUNIT_EXPECT_FALSE(test, pages->gfp_any & (__GFP_RECLAIM | __GFP_HIGH |
+						   __GFP_NOFAIL));
+	/* The smallest that will do is what the caller asked for. */
+	pages->fail_order = cache->order;
+	KUNIT_ASSERT_GT(test, kmag_slab_grow(cache, GFP_KERNEL | __GFP_HIGH,
+					     kmag_this_node(),
+					     2 * cache->slab_slots), 0);
+	KUNIT_EXPECT_TRUE(test, (pages->gfp_any & (__GFP_RECLAIM | __GFP_HIGH)) ==
+			  (__GFP_RECLAIM | __GFP_HIGH));
+}
+
 /* Of all nodes and CPUs, to the page. */
 static long misc_reclaimable(void)
 {
@@ -360,6 +382,7 @@ static void this_node_or_none(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(pages_as_flags_say),
+	KUNIT_CASE(large_slabs_cost_nobody),
 	KUNIT_CASE(reclaimable_pages_show),
 	KUNIT_CASE(charged_to_who_caused_them),
 	KUNIT_CASE(nofail_waits_for_a_page),
