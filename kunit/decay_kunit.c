@@ -41,6 +41,15 @@ static void let_worker(struct kunit *test)
 	kunit_release_action(test, worker_action, NULL);
 }
 
+static void more_empty_magazines(struct burst *b, unsigned int nr)
+{
+	while (b->node->depot.nr_empty < nr)
+		kmag_depot_push_empty(&b->node->depot,
+				      kmag_magazine_alloc(b->cache->capacity,
+							  GFP_KERNEL,
+							  NUMA_NO_NODE));
+}
+
 /* Objects are allocated and freed again, and fill the depot. */
 static struct burst burst(struct kunit *test)
 {
@@ -53,12 +62,8 @@ static struct burst burst(struct kunit *test)
 	b.objs = kmag_test_array(test, b.nr);
 	keep_worker(test);
 	kmag_test_alloc(test, b.cache, b.objs, b.nr);
-	/* Enough empty magazines to take them all. */
-	while (b.node->depot.nr_empty < BURST)
-		kmag_depot_push_empty(&b.node->depot,
-				      kmag_magazine_alloc(b.cache->capacity,
-							  GFP_KERNEL,
-							  NUMA_NO_NODE));
+	/* Enough to take them all. */
+	more_empty_magazines(&b, BURST);
 	kmag_test_free(b.cache, b.objs, b.nr);
 	KUNIT_ASSERT_EQ(test, b.node->depot.nr_full, BURST);
 	return b;
@@ -143,6 +148,34 @@ static void working_set_stays(struct kunit *test)
 	kmag_test_exact(test, b.cache, 0);
 }
 
+/* So do empty magazines that frees needed, though they are back by now. */
+static void needed_empty_magazines_stay(struct kunit *test)
+{
+	struct burst b = burst(test);
+	const unsigned int spare = KMAG_DEPOT_EMPTIES + 3;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, kmag_cache_alloc_bulk(b.cache, GFP_KERNEL, b.nr,
+						    b.objs), b.nr);
+	more_empty_magazines(&b, BURST + spare);
+	kmag_decay(b.cache);
+	for (i = 0; i < 3; i++) {
+		kmag_test_free(b.cache, b.objs, b.nr);
+		KUNIT_ASSERT_EQ(test, b.node->depot.nr_full, BURST);
+		KUNIT_ASSERT_EQ(test, kmag_cache_alloc_bulk(b.cache, GFP_KERNEL,
+							    b.nr, b.objs), b.nr);
+		/* The first time there are more than that took. */
+		KUNIT_EXPECT_EQ(test, b.node->depot.nr_empty,
+				BURST + (i ? 0 : spare));
+		kmag_decay(b.cache);
+		KUNIT_EXPECT_EQ(test, b.node->depot.nr_empty, BURST);
+	}
+	kmag_decay(b.cache);
+	KUNIT_EXPECT_EQ(test, b.node->depot.nr_empty, KMAG_DEPOT_EMPTIES);
+	let_worker(test);
+	kmag_test_free(b.cache, b.objs, b.nr);
+}
+
 /* Empty slabs that were needed again are kept for the next time, too. */
 static void needed_empty_slabs_stay(struct kunit *test)
 {
@@ -177,9 +210,14 @@ static void lazy_keeps_all(struct kunit *test)
 	unsigned int i;
 
 	kmag_retain(b.cache, KMAG_LAZY);
+	more_empty_magazines(&b, 3 * KMAG_DEPOT_EMPTIES);
+	slabs += kmag_slab_grow(b.cache, GFP_KERNEL, kmag_this_node(),
+				b.node->free + 2 * b.cache->slab_slots);
+	KUNIT_ASSERT_GE(test, b.node->nr[KMAG_EMPTY], 2);
 	for (i = 0; i < 5; i++)
 		kmag_decay(b.cache);
 	KUNIT_EXPECT_EQ(test, b.node->depot.nr_full, BURST);
+	KUNIT_EXPECT_EQ(test, b.node->depot.nr_empty, 3 * KMAG_DEPOT_EMPTIES);
 	KUNIT_EXPECT_EQ(test, b.node->nr_slabs, slabs);
 	/* Until it is told otherwise: it counted meanwhile. */
 	kmag_retain(b.cache, KMAG_WORKING_SET);
@@ -194,6 +232,9 @@ static void eager_keeps_nothing(struct kunit *test)
 	struct burst b = burst(test);
 
 	kmag_retain(b.cache, KMAG_EAGER);
+	kmag_slab_grow(b.cache, GFP_KERNEL, kmag_this_node(),
+		       b.node->free + 2 * b.cache->slab_slots);
+	KUNIT_ASSERT_GE(test, b.node->nr[KMAG_EMPTY], 2);
 	kmag_decay(b.cache);
 	KUNIT_EXPECT_EQ(test, b.node->depot.nr_full, 0);
 	KUNIT_EXPECT_EQ(test, b.node->nr[KMAG_EMPTY], 0);
@@ -221,6 +262,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(burst_is_given_back),
 	KUNIT_CASE(what_is_live_stays),
 	KUNIT_CASE(working_set_stays),
+	KUNIT_CASE(needed_empty_magazines_stay),
 	KUNIT_CASE(needed_empty_slabs_stay),
 	KUNIT_CASE(lazy_keeps_all),
 	KUNIT_CASE(eager_keeps_nothing),

@@ -35,6 +35,12 @@ static void shrink_gives_back_all_it_can(struct kunit *test)
 	KUNIT_EXPECT_GT(test, node->depot.nr_full, 0);
 	KUNIT_EXPECT_GT(test, kmag_test_cpu(cache)->fast.rounds, 0);
 	KUNIT_EXPECT_GT(test, node->nr_slabs, 0);
+	/* And empty magazines, more than the next frees need. */
+	while (node->depot.nr_empty <= KMAG_DEPOT_EMPTIES)
+		kmag_depot_push_empty(&node->depot,
+				      kmag_magazine_alloc(cache->capacity,
+							  GFP_KERNEL,
+							  kmag_this_node()));
 
 	KUNIT_EXPECT_EQ(test, kmag_cache_shrink(cache), 0);
 	KUNIT_EXPECT_EQ(test, node->nr_slabs, 0);
