@@ -20,7 +20,7 @@
 
 static char *what = "";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "panic, oops, trap, int3, warning, hang, leak, race, foreign or refuse");
+MODULE_PARM_DESC(what, "panic, oops, trap, int3, stray, warning, hang, leak, race, foreign or refuse");
 
 static void *lost;
 
@@ -80,6 +80,9 @@ static int __init redcase_init(void)
 		__builtin_trap();
 	if (!strcmp(what, "int3"))
 		asm volatile("int3");
+	/* The same, by a code whose last byte is another. */
+	if (!strcmp(what, "stray"))
+		asm volatile(".byte 0xcd, 0x03");
 	if (!strcmp(what, "warning")) {
 		WARN(1, "redcase: asked for\n");
 		return 0;
