@@ -4,9 +4,11 @@
  * a timer's interrupts; and when it rests, which all do at the same time.
  */
 #include <linux/bug.h>
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
@@ -24,6 +26,8 @@
 #define KMAG_PACE_REST_NS	(10 * NSEC_PER_MSEC)
 /* An interrupt ends after so long, though it has not done all its steps. */
 #define KMAG_PACE_IRQ_NS	(500 * NSEC_PER_USEC)
+/* How often the thread of a timer looks if it shall stop, in jiffies. */
+#define KMAG_PACE_LOOK		(HZ / 10)
 
 static bool kmag_pace_over(const struct kmag_player *p)
 {
@@ -108,6 +112,22 @@ static void kmag_pace_thread(struct kmag_player *p)
 	kmag_pace_end(p);
 }
 
+/*
+ * Many and slow as a CPU's timers may be, its threads get the larger part: a
+ * timer that took @ns books its next turn behind all that are booked, and twice
+ * as long again behind it. Returns when that turn is.
+ */
+static ktime_t kmag_pace_book(const struct kmag_workload *load, u64 ns)
+{
+	u64 *booked = this_cpu_ptr(load->booked), now = ktime_get_ns(), turn;
+
+	/* What is far longer was not ours, but a hypervisor's or an NMI's. */
+	ns = min_t(u64, ns, 2 * KMAG_PACE_IRQ_NS);
+	turn = max3(*booked, now + 2 * ns, now + load->period_ns);
+	*booked = turn + 3 * ns;
+	return ns_to_ktime(turn);
+}
+
 static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 {
 	struct kmag_player *p = container_of(timer, struct kmag_player, timer);
@@ -117,34 +137,40 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 	/* What was promised is what is tried. */
 	WARN_ON_ONCE(load->mode == KMAG_RUN_HARDIRQ ? !in_hardirq() :
 						      !in_serving_softirq());
-	/* Interrupts may keep the thread from running that would stop us. */
 	if (kmag_pace_over(p) || now - load->workers->start > load->limit_ns) {
-		kmag_pace_end(p);
 		complete(&p->done);
 		return HRTIMER_NORESTART;
 	}
 	rest = kmag_pace_rest(load, now);
-	if (!rest) {
+	if (rest) {
+		hrtimer_set_expires(timer, ktime_add_ns(ktime_get(), rest));
+	} else {
 		kmag_pace_piece(p, load->steps, KMAG_PACE_IRQ_NS);
-		/* Slow as we may be, threads get the larger part. */
-		rest = max(load->period_ns, 2 * (ktime_get_ns() - now));
+		hrtimer_set_expires(timer, kmag_pace_book(load,
+							  ktime_get_ns() - now));
 	}
-	hrtimer_set_expires(timer, ktime_add_ns(ktime_get(), rest));
 	return HRTIMER_RESTART;
 }
 
 static void kmag_pace_interrupts(struct kmag_player *p)
 {
 	enum hrtimer_mode mode = p->load->mode == KMAG_RUN_HARDIRQ ?
-		HRTIMER_MODE_REL_PINNED_HARD : HRTIMER_MODE_REL_PINNED_SOFT;
+		HRTIMER_MODE_ABS_PINNED_HARD : HRTIMER_MODE_ABS_PINNED_SOFT;
 
 	init_completion(&p->done);
 	hrtimer_setup(&p->timer, kmag_pace_tick, CLOCK_MONOTONIC, mode);
-	hrtimer_start(&p->timer, ns_to_ktime(p->load->period_ns), mode);
-	/* A kernel thread gets no signals, and is not taken for hung so. */
-	while (wait_for_completion_interruptible(&p->done))
+	/* The first turns as if all took as long as they may. */
+	hrtimer_start(&p->timer, kmag_pace_book(p->load, KMAG_PACE_IRQ_NS), mode);
+	/*
+	 * Its next turn may be seconds away. A kernel thread gets no signals, and
+	 * is not taken for hung so.
+	 */
+	while (!wait_for_completion_interruptible_timeout(&p->done,
+							  KMAG_PACE_LOOK) &&
+	       !kmag_workers_stopped(p->load->workers))
 		;
 	hrtimer_cancel(&p->timer);
+	kmag_pace_end(p);
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <linux/hash.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -340,6 +341,11 @@ int kmag_workload_run(struct kmag_file *file, void *arg)
 		ret = -ENOMEM;
 		goto err_mask;
 	}
+	load->booked = alloc_percpu(u64);
+	if (!load->booked) {
+		ret = -ENOMEM;
+		goto err_booked;
+	}
 	ret = kmag_dev_gfp(req->gfp, &load->gfp);
 	if (ret)
 		goto out;
@@ -374,6 +380,8 @@ int kmag_workload_run(struct kmag_file *file, void *arg)
 	ret = kmag_run_players(file, load, req, mask);
 	kmag_players_free(load);
 out:
+	free_percpu(load->booked);
+err_booked:
 	free_cpumask_var(mask);
 err_mask:
 	kfree(load);

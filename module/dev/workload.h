@@ -86,6 +86,7 @@ struct kmag_player {
  * @off_ns: and rest so long; 0: never
  * @period_ns: between interrupts
  * @steps: in each
+ * @booked: until when a CPU's interrupts have turns, ns; used by that CPU only
  * @limit_ns: longest duration
  * @workers: the threads
  * @nr_caches: entries in @caches
@@ -102,6 +103,7 @@ struct kmag_workload {
 	u64 off_ns;
 	u64 period_ns;
 	u32 steps;
+	u64 __percpu *booked;
 	u64 limit_ns;
 	struct kmag_workers *workers;
 	u32 nr_caches;

@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 43
+plan 45
 seconds=${1:-30}
 corrupt=/lib/kmag/kmag_corrupt.ko
 mkdir -p /tmp/w && cd /tmp/w || exit 1
@@ -48,6 +48,12 @@ expect 0 'contents changed  *0  *0' 'run with contents checked' \
 	kmag run -p spike -s 64,1000,8000 -n 20000 -t 3 --ctor --check
 expect 0 'thread on CPU' 'run in hard interrupts' kmag run -p cross -m hardirq -n 5000 --check
 expect 0 'thread on CPU' 'run in soft interrupts' kmag run -p burst -m softirq -n 5000 --check
+expect 0 'kmag.run/1' 'run in the interrupts of many timers' \
+	kmag run --json -b kmag --report run.json -p pair -m softirq -t 100 -c 0 \
+		--period 10us --steps 1024 -s 4096 --check -d 1s
+[ "$(field run.json busy_ns)" -gt 0 ] &&
+	[ $(($(field run.json busy_ns) * 2)) -lt "$(field run.json ns)" ]
+result $? 'threads get on beside them'
 expect 0 'of 6.0 s, .* allocations' 'it shows how far it is' kmag run -b kmag -p churn -d 6s
 expect 0 'kmag.run/1' 'run as JSON' \
 	kmag run --json -b kmag --report run.json -p random -s 32,700 -t 2 -n 10000 --seed 99
