@@ -240,7 +240,12 @@ static void scans_are_bounded_and_go_round(struct kunit *test)
 		for (i = 0; i < 2; i++)
 			KUNIT_EXPECT_EQ(test, depots[i]->nr_full, had[i] - nr);
 	}
-	/* In one scan, if it may: all of both, and what magazines are idle. */
+	/*
+	 * In one scan, if it may: all of both, and what magazines are idle. What
+	 * the worker would stock later, it has stocked.
+	 */
+	for (i = 0; i < 2; i++)
+		kmag_depot_stock(caches[i], kmag_this_node());
 	for (i = 0; i < 2 * KMAG_DEPOT_EMPTIES; i++) {
 		struct kmag_magazine *mag;
 

@@ -41,6 +41,6 @@ result $? "objects go from CPU to CPU for $seconds seconds"
 [ $rounds -ge 5 ]
 result $? "everything was looked at meanwhile"
 echo "# $rounds times"
-[ "$(awk '$1 !~ /^#/' $dir/caches | wc -l)" = 0 ]
+kmag stat | grep -q '^0 caches'
 result $? "no cache is left"
 finished
