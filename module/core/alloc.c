@@ -234,8 +234,27 @@ EXPORT_SYMBOL_GPL(kmag_free_odd);
 
 /*
  * Copy object pointers: no call between claim and release, and no loop of one,
- * which would be more loop than copy.
+ * which would be more loop than copy. By index, which needs fewer registers than
+ * addresses do, and so fewer are saved.
  */
+static __always_inline void copy_2(void **to, void **from, size_t at)
+{
+	to[at] = from[at];
+	to[at + 1] = from[at + 1];
+}
+
+static __always_inline void copy_4(void **to, void **from, size_t at)
+{
+	copy_2(to, from, at);
+	copy_2(to, from, at + 2);
+}
+
+static __always_inline void copy_8(void **to, void **from, size_t at)
+{
+	copy_4(to, from, at);
+	copy_4(to, from, at + 4);
+}
+
 static __always_inline void copy_objs(void **to, void **from, size_t nr)
 {
 	if (nr & 1) {
@@ -244,85 +263,96 @@ static __always_inline void copy_objs(void **to, void **from, size_t nr)
 	}
 	if (nr & 2) {
 		nr -= 2;
-		memcpy(to + nr, from + nr, 2 * sizeof(*to));
+		copy_2(to, from, nr);
 	}
 	if (nr & 4) {
 		nr -= 4;
-		memcpy(to + nr, from + nr, 4 * sizeof(*to));
+		copy_4(to, from, nr);
+	}
+	if (nr & 8) {
+		nr -= 8;
+		copy_8(to, from, nr);
 	}
 	while (nr) {
-		nr -= 8;
-		memcpy(to + nr, from + nr, 8 * sizeof(*to));
+		nr -= 16;
+		OPTIMIZER_HIDE_VAR(nr);
+		copy_8(to, from, nr);
+		copy_8(to, from, nr + 8);
 	}
 }
 
-/*
- * Pop several at once, in one claim for a whole run; if @swap, from the other
- * magazine.
- */
-static __always_inline size_t pop_run(struct kmag_cache *cache, void **objs,
-				      size_t nr, bool swap)
+/* Pop up to @nr from the loaded magazine, which is claimed. */
+static __always_inline size_t pop_claimed(struct kmag_here here, void **objs,
+					  size_t nr)
 {
-	struct kmag_here here;
+	s32 rounds = kmag_get(here.pcp->rounds);
 	size_t run;
-	s32 rounds;
 
-	preempt_disable();
-	here = kmag_here(kmag_pcp(cache));
-	if (unlikely(!kmag_claim(here)))
-		goto busy;
-	if (swap && !kmag_swap_claimed(cache, true))
-		goto closed;
-	rounds = kmag_get(here.pcp->rounds);
 	if (unlikely(rounds <= kmag_get(here.pcp->lo)))
-		goto closed;
+		return 0;
 	run = min_t(size_t, nr, (u32)rounds);
 	rounds -= run;
 	copy_objs(objs, kmag_get(here.pcp->objs) + (u32)rounds, run);
 	kmag_set(here.pcp->rounds, rounds);
 	kmag_add(here.pcp->allocs, run);
-	kmag_release(here);
-	preempt_enable();
 	return run;
-
-closed:
-	kmag_release(here);
-busy:
-	preempt_enable();
-	return 0;
 }
 
-/* Push several at once. */
-static __always_inline size_t push_run(struct kmag_cache *cache, void **objs,
-				       size_t nr, bool swap)
+/* Pop as many of @nr as this CPU's two magazines have, in one claim. */
+static __always_inline size_t pop_run(struct kmag_cache *cache, void **objs,
+				      size_t nr)
 {
 	struct kmag_here here;
-	u32 rounds, hi;
-	size_t run;
+	size_t done = 0;
 
 	preempt_disable();
 	here = kmag_here(kmag_pcp(cache));
 	if (unlikely(!kmag_claim(here)))
 		goto busy;
-	if (swap && !kmag_swap_claimed(cache, false))
-		goto closed;
-	rounds = kmag_get(here.pcp->rounds);
-	hi = kmag_get(here.pcp->hi);
+	done = pop_claimed(here, objs, nr);
+	if (unlikely(done < nr) && kmag_swap_claimed(cache, here, true))
+		done += pop_claimed(here, objs + done, nr - done);
+	kmag_release(here);
+busy:
+	preempt_enable();
+	return done;
+}
+
+/* Push up to @nr into the loaded magazine, which is claimed. */
+static __always_inline size_t push_claimed(struct kmag_here here, void **objs,
+					   size_t nr)
+{
+	u32 rounds = kmag_get(here.pcp->rounds);
+	u32 hi = kmag_get(here.pcp->hi);
+	size_t run;
+
 	if (unlikely(rounds >= hi))
-		goto closed;
+		return 0;
 	run = min_t(size_t, nr, hi - rounds);
 	copy_objs(kmag_get(here.pcp->objs) + rounds, objs, run);
 	kmag_set(here.pcp->rounds, rounds + run);
 	kmag_add(here.pcp->frees, run);
-	kmag_release(here);
-	preempt_enable();
 	return run;
+}
 
-closed:
+/* Push as many of @nr as there is room for, in one claim. */
+static __always_inline size_t push_run(struct kmag_cache *cache, void **objs,
+				       size_t nr)
+{
+	struct kmag_here here;
+	size_t done = 0;
+
+	preempt_disable();
+	here = kmag_here(kmag_pcp(cache));
+	if (unlikely(!kmag_claim(here)))
+		goto busy;
+	done = push_claimed(here, objs, nr);
+	if (unlikely(done < nr) && kmag_swap_claimed(cache, here, false))
+		done += push_claimed(here, objs + done, nr - done);
 	kmag_release(here);
 busy:
 	preempt_enable();
-	return 0;
+	return done;
 }
 
 /* Does an object need no work of its own when it changes hands? */
@@ -343,7 +373,7 @@ static __always_inline bool free_is_plain(void)
 	return bulk_is_plain() && !static_branch_unlikely(&kmag_free_is_odd);
 }
 
-/* Past the first run: the other magazine, and what costs more than a swap. */
+/* Past this CPU's magazines. */
 static noinline int alloc_rest(struct kmag_cache *cache, gfp_t gfp, size_t nr,
 			       void **objs, size_t done,
 			       unsigned long call_site)
@@ -352,17 +382,12 @@ static noinline int alloc_rest(struct kmag_cache *cache, gfp_t gfp, size_t nr,
 	size_t i;
 
 	while (done < nr) {
-		if (likely(plain)) {
-			done += pop_run(cache, objs + done, nr - done, true);
-			if (likely(done == nr))
-				break;
-		}
 		objs[done] = kmag_alloc_at(cache, gfp, call_site);
 		if (!objs[done])
 			goto err_alloc;
 		done++;
 		if (likely(plain))
-			done += pop_run(cache, objs + done, nr - done, false);
+			done += pop_run(cache, objs + done, nr - done);
 	}
 	/* Also if it stopped to be plain meanwhile: what was popped before. */
 	if (want_init_on_alloc(0))
@@ -381,7 +406,7 @@ int kmag_cache_alloc_bulk(struct kmag_cache *cache, gfp_t gfp, size_t nr,
 	size_t done = 0;
 
 	if (alloc_is_plain(gfp))
-		done = pop_run(cache, objs, nr, false);
+		done = pop_run(cache, objs, nr);
 	if (unlikely(done < nr) || want_init_on_alloc(0))
 		return alloc_rest(cache, gfp, nr, objs, done, _RET_IP_);
 	return nr;
@@ -395,14 +420,9 @@ static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs,
 	size_t done = 0;
 
 	while (done < nr) {
-		if (likely(plain)) {
-			done += push_run(cache, objs + done, nr - done, true);
-			if (likely(done == nr))
-				break;
-		}
 		kmag_free_at(cache, objs[done++], call_site);
 		if (likely(plain))
-			done += push_run(cache, objs + done, nr - done, false);
+			done += push_run(cache, objs + done, nr - done);
 	}
 }
 
@@ -411,7 +431,7 @@ void kmag_cache_free_bulk(struct kmag_cache *cache, size_t nr, void **objs)
 	size_t done = 0;
 
 	if (free_is_plain())
-		done = push_run(cache, objs, nr, false);
+		done = push_run(cache, objs, nr);
 	if (unlikely(done < nr))
 		free_rest(cache, nr - done, objs + done, _RET_IP_);
 }

@@ -200,7 +200,7 @@ static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
 	preempt_disable();
 	here = kmag_here(pcp);
 	if (kmag_claim(here)) {
-		swapped = kmag_swap_claimed(cache, for_alloc);
+		swapped = kmag_swap_claimed(cache, here, for_alloc);
 		kmag_release(here);
 	}
 	preempt_enable();

@@ -52,7 +52,8 @@ void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr);
 
 /**
  * kmag_swap_claimed - swap loaded and previous where that lets a CPU go on
- * @cache: the cache; this CPU's magazines are claimed, preemption is off
+ * @cache: the cache; preemption is off
+ * @here: this CPU's magazines, claimed
  * @for_alloc: go on with an allocation; else, with a free
  *
  * No lock, and interrupts stay on. Between magazines of different capacity the
@@ -61,24 +62,24 @@ void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr);
  * Return: whether they were swapped.
  */
 static __always_inline bool kmag_swap_claimed(struct kmag_cache *cache,
+					      struct kmag_here here,
 					      bool for_alloc)
 {
-	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
-	u32 cap = __this_cpu_read(pcp->hi);
-	u32 rounds = __this_cpu_read(pcp->rounds);
-	u32 prev = __this_cpu_read(pcp->prev_rounds);
+	u32 cap = kmag_get(here.pcp->hi);
+	u32 rounds = kmag_get(here.pcp->rounds);
+	u32 prev = kmag_get(here.pcp->prev_rounds);
 	void **objs;
 
 	/* Closed for either kind, or another capacity: not here. */
-	if (__this_cpu_read(pcp->lo) || cap != __this_cpu_read(pcp->prev_cap))
+	if (kmag_get(here.pcp->lo) || cap != kmag_get(here.pcp->prev_cap))
 		return false;
 	if (for_alloc ? rounds || !prev : rounds != cap || prev >= cap)
 		return false;
-	objs = __this_cpu_read(pcp->objs);
-	__this_cpu_write(pcp->objs, __this_cpu_read(pcp->prev_objs));
-	__this_cpu_write(pcp->prev_objs, objs);
-	__this_cpu_write(pcp->rounds, prev);
-	__this_cpu_write(pcp->prev_rounds, rounds);
+	objs = kmag_get(here.pcp->objs);
+	kmag_set(here.pcp->objs, kmag_get(here.pcp->prev_objs));
+	kmag_set(here.pcp->prev_objs, objs);
+	kmag_set(here.pcp->rounds, prev);
+	kmag_set(here.pcp->prev_rounds, rounds);
 	__this_cpu_inc(cache->cpu->stats[KMAG_SWAP]);
 	return true;
 }
