@@ -16,81 +16,7 @@
 #include "trace.h"
 
 /* Slabs moved, or objects given, in one hold of node->lock. */
-#define KMAG_SLAB_BATCH	32
-
-static unsigned int slots_in(const struct kmag_cache *cache, unsigned int order)
-{
-	return (PAGE_SIZE << order) / cache->stride;
-}
-
-/* Bytes behind the last object of a slab. */
-static size_t tail_of(const struct kmag_cache *cache, unsigned int order)
-{
-	return (PAGE_SIZE << order) - slots_in(cache, order) * cache->stride;
-}
-
-static bool wastes_little(const struct kmag_cache *cache, unsigned int order)
-{
-	return tail_of(cache, order) <= PAGE_SIZE << order >> KMAG_WASTE_SHIFT;
-}
-
-/*
- * The smallest good order with little waste and enough objects; else with
- * little waste; else the good one that wastes least. An object that needs more
- * than a good order gets the smallest that holds it.
- */
-static unsigned int choose_order(const struct kmag_cache *cache)
-{
-	unsigned int order, best = cache->min_order;
-
-	for (order = best; order <= KMAG_ORDER_GOOD; order++)
-		if (wastes_little(cache, order) &&
-		    slots_in(cache, order) >= KMAG_SLOTS_GOOD)
-			return order;
-	for (order = best; order <= KMAG_ORDER_GOOD; order++) {
-		if (wastes_little(cache, order))
-			return order;
-		if (tail_of(cache, order) << (KMAG_ORDER_GOOD - order) <
-		    tail_of(cache, best) << (KMAG_ORDER_GOOD - best))
-			best = order;
-	}
-	return best;
-}
-
-/* Of an odd number; each step doubles the bits that are right. */
-static unsigned long inverse_of(unsigned long odd)
-{
-	unsigned long inverse = odd;	/* right in three bits */
-	int bits;
-
-	for (bits = 3; bits < BITS_PER_LONG; bits *= 2)
-		inverse *= 2 - odd * inverse;
-	return inverse;
-}
-
-void kmag_slab_layout(struct kmag_cache *cache)
-{
-	unsigned int align = max_t(unsigned int, cache->align, sizeof(void *));
-	unsigned int size = cache->fast.size;
-
-	if (cache->flags & KMAG_HWCACHE_ALIGN) {
-		unsigned int line = cache_line_size();
-
-		/* Several small objects share a line, but none spans two. */
-		while (size <= line / 2)
-			line /= 2;
-		align = max(align, line);
-	}
-	cache->align = align;
-	cache->stride = ALIGN(size + kmag_redzone(), align);
-	cache->shift = __ffs(cache->stride);
-	cache->inverse = inverse_of(cache->stride >> cache->shift);
-
-	cache->min_order = get_order(cache->stride);
-	cache->order = choose_order(cache);
-	cache->slab_slots = slots_in(cache, cache->order);
-}
-EXPORT_SYMBOL_IF_KUNIT(kmag_slab_layout);
+#define KMAG_SLAB_BATCH	64
 
 void kmag_node_init(struct kmag_node *node, int nid)
 {
@@ -103,9 +29,10 @@ void kmag_node_init(struct kmag_node *node, int nid)
 		INIT_HLIST_HEAD(&node->partial[i]);
 }
 
-static u8 class_of(const struct kmag_slab *slab)
+/* The class of a slab of which some objects are away, and some are not. */
+static u8 partial_class(const struct kmag_slab *slab)
 {
-	return kmag_slab_class(slab->slots, slab->inuse);
+	return 1 + slab->inuse * 8 / slab->slots;
 }
 
 /* Put @slab, which had and has objects away, where @class asks for. */
@@ -259,7 +186,7 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	page = slab_pages(cache, gfp, nid, &order);
 	if (!page)
 		return NULL;
-	slots = slots_in(cache, order);
+	slots = kmag_slab_slots(cache, order);
 	slab = kzalloc_node(struct_size(slab, away, BITS_TO_LONGS(slots)), meta,
 			    page_to_nid(page));
 	if (!slab)
@@ -318,11 +245,11 @@ unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_grow);
 
-/* Take all free objects of @slab; the lowest address ends up last. */
-static __always_inline unsigned int take_all(struct kmag_slab *slab,
-					     unsigned long stride, void **objs)
+/* Take all @room free objects of @slab; the lowest address ends up last. */
+static __always_inline void take_all(struct kmag_slab *slab,
+				     unsigned long stride, void **objs,
+				     unsigned int room)
 {
-	unsigned int room = slab->slots - slab->inuse;
 	unsigned long *word = slab->away;
 	void *base = slab->base;
 	void **to = objs + room;
@@ -337,12 +264,12 @@ static __always_inline unsigned int take_all(struct kmag_slab *slab,
 			break;
 	}
 	slab->inuse = slab->slots;
-	return room;
 }
 
 /* Take some of them, the lowest ones. */
-static void take_some(struct kmag_slab *slab, unsigned long stride, void **objs,
-		      unsigned int nr)
+static noinline void take_some(struct kmag_node *node, struct kmag_slab *slab,
+			       unsigned long stride, void **objs,
+			       unsigned int nr)
 {
 	unsigned long *word = slab->away;
 	void *base = slab->base;
@@ -355,17 +282,69 @@ static void take_some(struct kmag_slab *slab, unsigned long stride, void **objs,
 			objs[--nr] = base + __ffs(free) * stride;
 		*word = ~free;
 	}
+	slab_move(node, slab, partial_class(slab));
 }
 
-/* A slab of a class that is not KMAG_FULL, or NULL. */
-static struct kmag_slab *slab_of_class(struct kmag_node *node, int class)
+/*
+ * Take up to @nr from the slabs of a class, which has some. Those that are taken
+ * whole are the first on the list, which is cut behind them.
+ */
+static __always_inline unsigned int
+take_partial(struct kmag_node *node, int class, unsigned long stride,
+	     void **objs, unsigned int nr)
 {
+	struct hlist_head *head = &node->partial[class];
+	unsigned int got = 0, slabs = 0;
+	struct kmag_slab *slab;
+
 	lockdep_assert_held(&node->lock);
-	if (class == KMAG_EMPTY)
-		return list_first_entry_or_null(&node->empty, struct kmag_slab,
-						list);
-	return hlist_entry_safe(node->partial[class].first, struct kmag_slab,
-				hlist);
+	hlist_for_each_entry(slab, head, hlist) {
+		unsigned int room = slab->slots - slab->inuse;
+
+		if (room > nr - got)
+			break;
+		take_all(slab, stride, objs + got, room);
+		got += room;
+		slab->class = KMAG_FULL;
+		slabs++;
+	}
+	node->nr[class] -= slabs;
+	node->nr[KMAG_FULL] += slabs;
+	head->first = NULL;
+	if (slab) {
+		head->first = &slab->hlist;
+		slab->hlist.pprev = &head->first;
+		if (got < nr)
+			take_some(node, slab, stride, objs + got, nr - got);
+		got = nr;
+	}
+	return got;
+}
+
+/* Take up to @nr from empty slabs. */
+static noinline unsigned int take_empty(struct kmag_node *node,
+					unsigned long stride, void **objs,
+					unsigned int nr)
+{
+	struct kmag_slab *slab;
+	unsigned int got = 0;
+
+	while (got < nr && (slab = list_first_entry_or_null(&node->empty,
+							    struct kmag_slab,
+							    list))) {
+		unsigned int i, run = min_t(unsigned int, nr - got, slab->slots);
+		void *obj = slab->base;
+
+		slab_begun(node, slab);
+		for (i = run; i--; obj += stride)
+			objs[got + i] = obj;
+		got += run;
+		bitmap_set(slab->away, 0, run);
+		slab->inuse = run;
+		if (run < slab->slots)
+			slab_move(node, slab, partial_class(slab));
+	}
+	return got;
 }
 
 unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
@@ -377,24 +356,15 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 	int class;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
-	for (class = KMAG_FULL - 1; class >= KMAG_EMPTY; class--) {
-		struct kmag_slab *slab;
-
-		while (got < nr && (slab = slab_of_class(node, class))) {
-			unsigned int room = slab->slots - slab->inuse;
-
-			if (class == KMAG_EMPTY)
-				slab_begun(node, slab);
-			if (likely(room <= nr - got)) {
-				got += take_all(slab, stride, objs + got);
-				slab_move(node, slab, KMAG_FULL);
-			} else {
-				take_some(slab, stride, objs + got, nr - got);
-				got = nr;
-				slab_move(node, slab, class_of(slab));
-			}
-		}
+	for (class = KMAG_FULL - 1; class > KMAG_EMPTY; class--) {
+		if (hlist_empty(&node->partial[class]))
+			continue;
+		got += take_partial(node, class, stride, objs + got, nr - got);
+		if (got == nr)
+			break;
 	}
+	if (got < nr)
+		got += take_empty(node, stride, objs + got, nr - got);
 	node->free -= got;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 
@@ -428,6 +398,29 @@ static struct kmag_slab *slab_of_cache(const struct kmag_cache *cache,
 }
 
 /*
+ * Clear the bits of @objs, from the first on, until one is not to be: it is in
+ * another slab, or wrong. Returns how many were. No call in here: so that all it
+ * needs is in registers.
+ */
+static __always_inline unsigned int clear_away(const struct kmag_cache *cache,
+					       struct kmag_slab *slab,
+					       void **objs, unsigned int nr)
+{
+	const unsigned long inverse = cache->inverse, slots = slab->slots;
+	const unsigned int shift = cache->shift;
+	const void *base = slab->base;
+	void **obj = objs, **end = objs + nr;
+
+	do {
+		unsigned long slot = kmag_slot_at(*obj - base, inverse, shift);
+
+		if (slot >= slots || !__test_and_clear_bit(slot, slab->away))
+			break;
+	} while (++obj != end);
+	return obj - objs;
+}
+
+/*
  * Give those of @objs back that are in @slab, from the first on, which is, until
  * one is not. Returns how many were looked at. A slab that died meanwhile
  * (somebody frees what was freed before) has no bit set, and stays on no list.
@@ -437,33 +430,21 @@ slab_give(struct kmag_cache *cache, struct kmag_node *node,
 	  struct kmag_slab *slab, void **objs, unsigned int nr,
 	  struct kmag_leftovers *left)
 {
-	const unsigned long bytes = kmag_slab_bytes(slab);
-	unsigned long offset = objs[0] - slab->base;
-	unsigned int bad = left->nr_bad, i = 0, given;
+	unsigned int given = clear_away(cache, slab, objs, nr);
 
 	lockdep_assert_held(&node->lock);
-	do {
-		unsigned long slot = kmag_slot_at(cache, offset);
-
-		if (unlikely(slot >= slab->slots))
-			bad_free(cache, KMAG_BAD_INTERIOR, objs[i], left);
-		else if (unlikely(!__test_and_clear_bit(slot, slab->away)))
-			bad_free(cache, KMAG_BAD_DOUBLE, objs[i], left);
-		if (++i == nr)
-			break;
-		offset = objs[i] - slab->base;
-	} while (offset < bytes);
-
-	given = i - (left->nr_bad - bad);
+	if (unlikely(!given)) {
+		bad_free(cache, kmag_slab_slot(slab, objs[0]) < 0 ?
+			 KMAG_BAD_INTERIOR : KMAG_BAD_DOUBLE, objs[0], left);
+		return 1;
+	}
 	slab->inuse -= given;
 	node->free += given;
-	if (unlikely(!slab->inuse)) {
-		if (given)
-			slab_emptied(node, slab, left);
-	} else {
-		slab_move(node, slab, class_of(slab));
-	}
-	return i;
+	if (unlikely(!slab->inuse))
+		slab_emptied(node, slab, left);
+	else
+		slab_move(node, slab, partial_class(slab));
+	return given;
 }
 
 /* Give a batch of objects of one node back; returns how many were handled. */
@@ -500,10 +481,10 @@ void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 
 	if (!nr)
 		return;
-	rcu_read_lock();	/* what kmag_slab_of() finds stays */
+	preempt_disable();	/* what kmag_slab_of() finds stays */
 	while (done < nr)
 		done += give_batch(cache, objs + done, nr - done, left);
-	rcu_read_unlock();
+	preempt_enable();
 	kmag_count(cache, KMAG_FLUSH);
 	kmag_count_by(cache, KMAG_FLUSH_OBJS, nr);
 	trace_kmag_flush(cache, nr);

@@ -208,17 +208,19 @@ static inline unsigned long kmag_slab_pfn(const struct kmag_slab *slab)
 
 /**
  * kmag_slot_at - divide by the stride, if that leaves no rest
- * @cache: the cache
  * @offset: from the start of a slab, bytes; any value at all
+ * @inverse: the cache's
+ * @shift: the cache's
  *
  * By the inverse of the divisor: see Warren, Hacker's Delight (2012), 10-17.
  *
  * Return: the slot; what is beyond the slots of any slab, if none starts there.
  */
-static inline unsigned long kmag_slot_at(const struct kmag_cache *cache,
-					 unsigned long offset)
+static inline unsigned long kmag_slot_at(unsigned long offset,
+					 unsigned long inverse,
+					 unsigned int shift)
 {
-	return kmag_ror(offset * cache->inverse, cache->shift);
+	return kmag_ror(offset * inverse, shift);
 }
 
 /**
@@ -230,7 +232,9 @@ static inline unsigned long kmag_slot_at(const struct kmag_cache *cache,
  */
 static inline int kmag_slab_slot(const struct kmag_slab *slab, const void *obj)
 {
-	unsigned long slot = kmag_slot_at(slab->cache, obj - slab->base);
+	unsigned long slot = kmag_slot_at(obj - slab->base,
+					  slab->cache->inverse,
+					  slab->cache->shift);
 
 	return slot < slab->slots ? slot : -1;
 }
@@ -264,6 +268,13 @@ static inline u8 kmag_slab_class(u32 slots, u32 inuse)
 	if (inuse == slots)
 		return KMAG_FULL;
 	return 1 + inuse * 8 / slots;
+}
+
+/* Objects that a slab of some order has room for. */
+static inline unsigned int kmag_slab_slots(const struct kmag_cache *cache,
+					   unsigned int order)
+{
+	return (PAGE_SIZE << order) / cache->stride;
 }
 
 static inline size_t kmag_slab_bytes(const struct kmag_slab *slab)
