@@ -19,6 +19,7 @@
 #include "account.h"
 #include "compat.h"
 #include "depot.h"
+#include "pages.h"
 #include "reclaim.h"
 #include "slab.h"
 #include "util.h"
@@ -384,6 +385,20 @@ static struct page *pages_stub(gfp_t gfp, int nid, unsigned int order)
 	return page;
 }
 
+/* One by one, so that any of them can be the one that is not had. */
+static unsigned int pages_bulk_stub(gfp_t gfp, int nid, unsigned int nr,
+				    struct page **page)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		page[i] = pages_stub(gfp, nid, 0);
+		if (!page[i])
+			break;
+	}
+	return i;
+}
+
 /*
  * Let go of pages that kmag has freed, and left without a trace; returns how
  * many it has not.
@@ -422,6 +437,7 @@ struct kmag_test_source *kmag_test_pages(struct kunit *test)
 	memset(&page_source, 0, sizeof(page_source));
 	page_source.gfp_all = (__force gfp_t)~0U;
 	kunit_activate_static_stub(test, kmag_pages_alloc, pages_stub);
+	kunit_activate_static_stub(test, kmag_pages_bulk, pages_bulk_stub);
 	return &page_source;
 }
 

@@ -26,6 +26,11 @@
 #define KMAG_KUNIT_STUB(fn, ...)	((void)(fn))
 #endif
 
+/* 6.14 gave it a shorter name. */
+#if KERNEL_VERSION(6, 14, 0) > LINUX_VERSION_CODE
+#define alloc_pages_bulk_node	alloc_pages_bulk_array_node
+#endif
+
 /* numa_mem_id() reads a per-CPU variable that modules do not get. */
 static inline int kmag_this_node(void)
 {

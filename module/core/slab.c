@@ -12,11 +12,12 @@
 #include <linux/slab.h>
 
 #include "debug.h"
+#include "pages.h"
 #include "slab.h"
 #include "trace.h"
 
-/* Slabs moved, or objects given, in one hold of node->lock. */
-#define KMAG_SLAB_BATCH	64
+/* Slabs taken away in one hold of node->lock. */
+#define KMAG_SLAB_BATCH	32
 
 void kmag_node_init(struct kmag_node *node, int nid)
 {
@@ -32,13 +33,13 @@ void kmag_node_init(struct kmag_node *node, int nid)
 /* The class of a slab of which some objects are away, and some are not. */
 static u8 partial_class(const struct kmag_slab *slab)
 {
-	return 1 + slab->inuse * 8 / slab->slots;
+	return 1 + slab->inuse * 8U / slab->slots;
 }
 
 /* Objects away at least in a slab of that class; one where there are any. */
 static u16 floor_of(const struct kmag_slab *slab, u8 class)
 {
-	return max(DIV_ROUND_UP((class - 1) * slab->slots, 8), 1);
+	return max(DIV_ROUND_UP((class - 1U) * slab->slots, 8), 1U);
 }
 
 /* Put @slab, which had and has objects away, where @class asks for. */
@@ -127,44 +128,6 @@ static noinline void slab_emptied(struct kmag_node *node, struct kmag_slab *slab
 		slab_unlink(node, slab, left);
 }
 
-struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order)
-{
-	KMAG_KUNIT_STUB(kmag_pages_alloc, gfp, nid, order);
-
-	return alloc_pages_node(nid, gfp | __GFP_COMP, order);
-}
-EXPORT_SYMBOL_IF_KUNIT(kmag_pages_alloc);
-
-static struct page *slab_pages(struct kmag_cache *cache, gfp_t gfp, int nid,
-			       unsigned int *order)
-{
-	struct page *page;
-
-	/*
-	 * Never from the emergency reserves: a cache that grows while memory
-	 * is being reclaimed would eat what reclaim needs.
-	 */
-	gfp &= ~(__GFP_ZERO | __GFP_MEMALLOC | __GFP_MOVABLE | __GFP_HIGHMEM |
-		 __GFP_ACCOUNT);
-	gfp |= __GFP_NOMEMALLOC | cache->gfp;
-
-	*order = cache->order;
-	if (cache->order > cache->min_order) {
-		/* Only if it costs nobody anything. */
-		page = kmag_pages_alloc((gfp | __GFP_NOWARN | __GFP_NORETRY) &
-					~(__GFP_RECLAIM | __GFP_NOFAIL |
-					  __GFP_HIGH),
-					nid, cache->order);
-		if (page)
-			return page;
-		*order = cache->min_order;
-	}
-	/* The page allocator takes NOFAIL for small orders only. */
-	if (*order > 1)
-		gfp &= ~__GFP_NOFAIL;
-	return kmag_pages_alloc(gfp, nid, *order);
-}
-
 /* Show reclaimable slabs as such: what may come back counts as available. */
 static void account_pages(const struct kmag_slab *slab, long sign)
 {
@@ -184,18 +147,14 @@ static void slab_construct(struct kmag_slab *slab)
 	kmag_shadow_new(cache, slab->base, kmag_slab_bytes(slab));
 }
 
-static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
+/* Make a slab of pages, which are freed if that cannot be. */
+static struct kmag_slab *slab_new(struct kmag_cache *cache, struct page *page,
+				  unsigned int order, gfp_t gfp)
 {
-	gfp_t meta = (gfp & KMAG_GFP_META) | __GFP_NOMEMALLOC;
+	unsigned int slots = kmag_slab_slots(cache, order);
 	struct kmag_slab *slab;
-	unsigned int order, slots;
-	struct page *page;
 
-	page = slab_pages(cache, gfp, nid, &order);
-	if (!page)
-		return NULL;
-	slots = kmag_slab_slots(cache, order);
-	slab = kzalloc_node(struct_size(slab, away, BITS_TO_LONGS(slots)), meta,
+	slab = kzalloc_node(struct_size(slab, away, BITS_TO_LONGS(slots)), gfp,
 			    page_to_nid(page));
 	if (!slab)
 		goto err_slab;
@@ -211,7 +170,7 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, gfp_t gfp, int nid)
 	/* Slots that are none are never free: a word needs no mask. */
 	if (slots % BITS_PER_LONG)
 		slab->away[slots / BITS_PER_LONG] = ~0UL << slots % BITS_PER_LONG;
-	if (kmag_table_add(slab, meta))
+	if (kmag_table_add(slab, gfp))
 		goto err_table;
 	slab_construct(slab);
 	account_pages(slab, 1);
@@ -231,15 +190,25 @@ err_slab:
 unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 			    unsigned int want)
 {
+	gfp_t meta = (gfp & KMAG_GFP_META) | __GFP_NOMEMALLOC;
 	/* Where the last one came from: the page allocator chooses. */
 	struct kmag_node *home = cache->node[nid];
+	struct kmag_pages pages;
 	unsigned int made = 0;
 	unsigned long flags;
 
+	pages.nr = 0;
 	/* A hint: two CPUs may both make slabs, or neither make enough. */
 	while (!made || READ_ONCE(home->free) < want) {
-		struct kmag_slab *slab = slab_new(cache, gfp, nid);
+		struct kmag_slab *slab;
 
+		if (!pages.nr &&
+		    !kmag_pages_get(cache, gfp, nid,
+				    want - min(READ_ONCE(home->free), want),
+				    &pages))
+			break;
+		slab = slab_new(cache, pages.page[--pages.nr], pages.order,
+				meta);
 		if (!slab)
 			break;
 		home = cache->node[slab->nid];
@@ -248,6 +217,8 @@ unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 		raw_spin_unlock_irqrestore(&home->lock, flags);
 		made++;
 	}
+	while (pages.nr)
+		__free_pages(pages.page[--pages.nr], pages.order);
 	return made;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_grow);
@@ -397,10 +368,11 @@ static noinline void bad_free(struct kmag_cache *cache, enum kmag_bad what,
 	left->nr_bad++;
 }
 
-static struct kmag_slab *slab_of_cache(const struct kmag_cache *cache,
-				       const void *obj)
+static __always_inline struct kmag_slab *
+slab_of_cache(const struct kmag_cache *cache, const void *obj,
+	      struct kmag_table_near *near)
 {
-	struct kmag_slab *slab = kmag_slab_of(obj);
+	struct kmag_slab *slab = kmag_table_get_near(obj, near);
 
 	return slab && slab->cache == cache ? slab : NULL;
 }
@@ -461,7 +433,8 @@ static __always_inline void **slab_give(struct kmag_cache *cache,
 static void **give_batch(struct kmag_cache *cache, void **objs, void **end,
 			 struct kmag_leftovers *left)
 {
-	struct kmag_slab *slab = slab_of_cache(cache, *objs);
+	struct kmag_table_near near = {};
+	struct kmag_slab *slab = slab_of_cache(cache, *objs, &near);
 	struct kmag_node *node;
 	unsigned long flags;
 
@@ -471,13 +444,11 @@ static void **give_batch(struct kmag_cache *cache, void **objs, void **end,
 		return objs + 1;
 	}
 
-	if (end - objs > KMAG_SLAB_BATCH)
-		end = objs + KMAG_SLAB_BATCH;
 	node = cache->node[slab->nid];
 	raw_spin_lock_irqsave(&node->lock, flags);
 	do {
 		objs = slab_give(cache, node, slab, objs, end, left);
-		slab = objs != end ? slab_of_cache(cache, *objs) : NULL;
+		slab = objs != end ? slab_of_cache(cache, *objs, &near) : NULL;
 	} while (slab && slab->nid == node->nid);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return objs;

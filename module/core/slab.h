@@ -90,9 +90,6 @@ void kmag_slab_layout(struct kmag_cache *cache);
 
 void kmag_node_init(struct kmag_node *node, int nid);
 
-/* The one place where pages come from. Suites make it fail. */
-struct page *kmag_pages_alloc(gfp_t gfp, int nid, unsigned int order);
-
 /**
  * kmag_slab_grow - make slabs until a node has enough free objects
  * @cache: the cache
@@ -128,7 +125,7 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
  * kmag_slab_give - give objects back to their slabs
  * @cache: that they came from
  * @objs: any pointers at all; wrong ones are counted and left alone
- * @nr: how many
+ * @nr: how many; a magazine at most, as node->lock is held for all of a node
  * @left: slabs that nobody needs any more, and wrong pointers; the caller
  *	hands it to kmag_slab_settle() once it holds no raw lock
  *
