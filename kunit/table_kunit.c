@@ -55,7 +55,7 @@ static void *at(unsigned long page)
 	return (void *)(PAGE_OFFSET + (page << PAGE_SHIFT));
 }
 
-/* One of @order at @page; 0 or what kmag_table_add() says. */
+/* One of @order at @page; 0 or -ENOMEM. */
 static int add(struct made_up *m, unsigned long page, unsigned int order)
 {
 	struct kmag_slab *slab = &m->slabs[m->nr];
@@ -63,7 +63,7 @@ static int add(struct made_up *m, unsigned long page, unsigned int order)
 
 	slab->base = at(page);
 	slab->order = order;
-	ret = kmag_table_add(slab, GFP_KERNEL);
+	ret = kmag_table_add(&slab, 1, GFP_KERNEL) ? 0 : -ENOMEM;
 	if (!ret)
 		m->nr++;
 	return ret;
@@ -118,9 +118,11 @@ static void finds_what_was_added(struct kunit *test)
 		kmag_table_del(&m->slabs[i]);
 	for (i = 0; i < MANY; i++)
 		KUNIT_ASSERT_EQ(test, found(&m->slabs[i]), i % 2);
-	for (i = 0; i < MANY; i += 2)
-		KUNIT_ASSERT_EQ(test, kmag_table_add(&m->slabs[i], GFP_KERNEL),
-				0);
+	for (i = 0; i < MANY; i += 2) {
+		struct kmag_slab *slab = &m->slabs[i];
+
+		KUNIT_ASSERT_EQ(test, kmag_table_add(&slab, 1, GFP_KERNEL), 1);
+	}
 	for (i = 0; i < MANY; i++)
 		KUNIT_ASSERT_TRUE(test, found(&m->slabs[i]));
 }

@@ -11,7 +11,7 @@
 #define KMAG_PAGES_BULK	16U
 
 /**
- * struct kmag_pages - pages that no slab has been made of yet
+ * struct kmag_pages - pages, of one node, that no slab has been made of yet
  * @nr: how many
  * @order: of each
  * @page: head pages

@@ -147,7 +147,7 @@ static void slab_construct(struct kmag_slab *slab)
 	kmag_shadow_new(cache, slab->base, kmag_slab_bytes(slab));
 }
 
-/* Make a slab of pages, which are freed if that cannot be. */
+/* Make a slab of pages, which nobody finds yet. */
 static struct kmag_slab *slab_new(struct kmag_cache *cache, struct page *page,
 				  unsigned int order, gfp_t gfp)
 {
@@ -157,7 +157,7 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, struct page *page,
 	slab = kzalloc_node(struct_size(slab, away, BITS_TO_LONGS(slots)), gfp,
 			    page_to_nid(page));
 	if (!slab)
-		goto err_slab;
+		return NULL;
 	/* A full one is known to the table alone, whose pages are not scanned. */
 	kmemleak_ignore(slab);
 
@@ -170,55 +170,73 @@ static struct kmag_slab *slab_new(struct kmag_cache *cache, struct page *page,
 	/* Slots that are none are never free: a word needs no mask. */
 	if (slots % BITS_PER_LONG)
 		slab->away[slots / BITS_PER_LONG] = ~0UL << slots % BITS_PER_LONG;
-	if (kmag_table_add(slab, gfp))
-		goto err_table;
-	slab_construct(slab);
-	account_pages(slab, 1);
-	kmag_count(cache, KMAG_SLAB_NEW);
-	if (order < cache->order)
-		kmag_count(cache, KMAG_SLAB_FALLBACK);
-	trace_kmag_slab_create(cache, slab);
 	return slab;
+}
 
-err_table:
-	kfree(slab);
-err_slab:
-	__free_pages(page, order);
-	return NULL;
+/*
+ * Make slabs of all @pages, which are of one node. The locks are taken once for
+ * them together. Returns how many: what cannot be one is freed.
+ */
+static unsigned int slabs_new(struct kmag_cache *cache,
+			      struct kmag_pages *pages, gfp_t gfp)
+{
+	struct kmag_slab *slabs[KMAG_PAGES_BULK];
+	unsigned int i, made, nr = 0;
+	struct kmag_node *node;
+	unsigned long flags;
+
+	for (; nr < pages->nr; nr++) {
+		slabs[nr] = slab_new(cache, pages->page[nr], pages->order, gfp);
+		if (!slabs[nr])
+			break;
+	}
+	made = kmag_table_add(slabs, nr, gfp);
+	for (i = made; i < nr; i++)
+		kfree(slabs[i]);
+	for (i = made; i < pages->nr; i++)
+		__free_pages(pages->page[i], pages->order);
+	if (!made)
+		return 0;
+
+	for (i = 0; i < made; i++) {
+		slab_construct(slabs[i]);
+		account_pages(slabs[i], 1);
+		trace_kmag_slab_create(cache, slabs[i]);
+	}
+	node = cache->node[slabs[0]->nid];
+	raw_spin_lock_irqsave(&node->lock, flags);
+	for (i = 0; i < made; i++)
+		slab_link(node, slabs[i]);
+	kmag_count_by(cache, KMAG_SLAB_NEW, made);
+	if (pages->order < cache->order)
+		kmag_count_by(cache, KMAG_SLAB_FALLBACK, made);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return made;
 }
 
 unsigned int kmag_slab_grow(struct kmag_cache *cache, gfp_t gfp, int nid,
 			    unsigned int want)
 {
 	gfp_t meta = (gfp & KMAG_GFP_META) | __GFP_NOMEMALLOC;
-	/* Where the last one came from: the page allocator chooses. */
+	/* Where the last ones came from: the page allocator chooses. */
 	struct kmag_node *home = cache->node[nid];
 	struct kmag_pages pages;
 	unsigned int made = 0;
-	unsigned long flags;
 
-	pages.nr = 0;
 	/* A hint: two CPUs may both make slabs, or neither make enough. */
 	while (!made || READ_ONCE(home->free) < want) {
-		struct kmag_slab *slab;
+		unsigned int nr;
 
-		if (!pages.nr &&
-		    !kmag_pages_get(cache, gfp, nid,
+		if (!kmag_pages_get(cache, gfp, nid,
 				    want - min(READ_ONCE(home->free), want),
 				    &pages))
 			break;
-		slab = slab_new(cache, pages.page[--pages.nr], pages.order,
-				meta);
-		if (!slab)
+		home = cache->node[page_to_nid(pages.page[0])];
+		nr = slabs_new(cache, &pages, meta);
+		made += nr;
+		if (nr < pages.nr)
 			break;
-		home = cache->node[slab->nid];
-		raw_spin_lock_irqsave(&home->lock, flags);
-		slab_link(home, slab);
-		raw_spin_unlock_irqrestore(&home->lock, flags);
-		made++;
 	}
-	while (pages.nr)
-		__free_pages(pages.page[--pages.nr], pages.order);
 	return made;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_grow);

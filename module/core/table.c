@@ -176,30 +176,44 @@ static void table_clear(unsigned long nr, unsigned long end)
 	}
 }
 
-int kmag_table_add(struct kmag_slab *slab, gfp_t gfp)
+/* Fill pages of @slab from @nr on, as far as there are leaves for them. */
+static unsigned long table_fill(struct kmag_slab *slab, unsigned long nr)
 {
-	unsigned long first = kmag_page_nr(slab->base), nr = first;
-	unsigned long end = first + (1UL << slab->order);
-	unsigned long flags;
+	unsigned long end = kmag_page_nr(slab->base) + (1UL << slab->order);
 
 	while (nr < end) {
-		struct kmag_table_leaf **slot;
-		bool room;
+		struct kmag_table_leaf **slot = leaf_slot(nr);
 
-		raw_spin_lock_irqsave(&table_lock, flags);
-		slot = leaf_slot(nr);
-		room = slot && *slot;
-		if (room)
-			nr = leaf_fill(*slot, nr, end, slab);
-		raw_spin_unlock_irqrestore(&table_lock, flags);
-		if (!room && !table_grow(nr, gfp))
-			goto err_grow;
+		if (!slot || !*slot)
+			break;
+		nr = leaf_fill(*slot, nr, end, slab);
 	}
-	return 0;
+	return nr;
+}
 
-err_grow:
-	table_clear(first, nr);
-	return -ENOMEM;
+unsigned int kmag_table_add(struct kmag_slab **slabs, unsigned int nr_slabs,
+			    gfp_t gfp)
+{
+	unsigned long flags, nr = 0;
+	unsigned int i = 0;
+
+	while (i < nr_slabs) {
+		raw_spin_lock_irqsave(&table_lock, flags);
+		for (; i < nr_slabs; i++) {
+			unsigned long first = kmag_page_nr(slabs[i]->base);
+
+			nr = table_fill(slabs[i], max(first, nr));
+			if (nr < first + (1UL << slabs[i]->order))
+				break;
+			nr = 0;
+		}
+		raw_spin_unlock_irqrestore(&table_lock, flags);
+		if (i < nr_slabs && !table_grow(nr, gfp)) {
+			table_clear(kmag_page_nr(slabs[i]->base), nr);
+			break;
+		}
+	}
+	return i;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_table_add);
 

@@ -129,14 +129,16 @@ static inline struct kmag_slab *kmag_table_get_near(const void *obj,
 }
 
 /**
- * kmag_table_add - have a slab found
- * @slab: with base and order set, ready to be looked at
+ * kmag_table_add - have slabs found
+ * @slabs: with base and order set, ready to be looked at
+ * @nr_slabs: how many; all in one hold of the lock, so a handful
  * @gfp: for the table's memory, if it has to grow
  *
  * Context: Any but NMI; no raw lock held.
- * Return: 0 or -ENOMEM.
+ * Return: how many could be; the others are not in the table.
  */
-int kmag_table_add(struct kmag_slab *slab, gfp_t gfp);
+unsigned int kmag_table_add(struct kmag_slab **slabs, unsigned int nr_slabs,
+			    gfp_t gfp);
 
 /**
  * kmag_table_del - have a slab not found any more
