@@ -8,7 +8,7 @@
  *	alloc     the calls on objects                   alloc.c
  *	magazine  per CPU: loaded and previous           magazine.c park.c
  *	depot     per node: full and empty magazines     depot.c
- *	slab      pages, bitmaps, fullness               slab.c
+ *	slab      bitmaps, fullness, pages               slab.c layout.c pages.c
  *	table     from a page back to its slab           table.c
  *
  * registry.c lists the caches. account.c and validate.c look at all layers for
