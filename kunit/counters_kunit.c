@@ -180,7 +180,7 @@ static const struct on {
 
 KUNIT_ARRAY_PARAM_DESC(cpus, cpus, desc);
 
-/* Go on on the next CPU. */
+/* Move to the next CPU. */
 static unsigned int next_cpu(struct kunit *test, unsigned int cpu)
 {
 	cpu = cpumask_next(cpu, cpu_online_mask);
