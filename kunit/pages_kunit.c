@@ -267,6 +267,31 @@ static void nofail_has_its_limits(struct kunit *test)
 	}
 }
 
+/* Where nobody may wait it fails, and says once that it should not be asked. */
+static void nofail_needs_to_sleep(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	void *obj;
+	int i;
+
+	/* For a while only, or who waits nevertheless waits for ever. */
+	for (i = 1; i <= 2; i++) {
+		pages->fail_from = pages->calls + 1;
+		pages->fail_to = pages->calls + 50;
+		obj = kmag_cache_alloc(cache, GFP_ATOMIC | __GFP_NOFAIL);
+		KUNIT_EXPECT_NULL(test, obj);
+		kmag_cache_free(cache, obj);
+		KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_FAIL), i);
+		KUNIT_EXPECT_EQ(test, kmag_test_logged(cache, "__GFP_NOFAIL"), 1);
+	}
+	/* What is there is had. */
+	pages->fail_from = 0;
+	obj = kmag_cache_alloc(cache, GFP_ATOMIC | __GFP_NOFAIL);
+	KUNIT_EXPECT_NOT_NULL(test, obj);
+	kmag_cache_free(cache, obj);
+}
+
 /* Pages may come from another node than was asked for. */
 static void pages_from_elsewhere(struct kunit *test)
 {
@@ -388,6 +413,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nofail_waits_for_a_page),
 	KUNIT_CASE(magazines_are_filled_cheaply),
 	KUNIT_CASE(nofail_has_its_limits),
+	KUNIT_CASE(nofail_needs_to_sleep),
 	KUNIT_CASE(pages_from_elsewhere),
 	KUNIT_CASE(failures_are_counted_once),
 	KUNIT_CASE(runs_of_two_nodes),

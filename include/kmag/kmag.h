@@ -117,8 +117,8 @@ void kmag_cache_destroy(struct kmag_cache *cache);
  *
  * - %__GFP_ZERO: the object is zeroed; with a constructor, which it would
  *   undo, the call fails and says so once.
- * - %__GFP_NOFAIL: may wait as long as it takes; needs a context that may
- *   sleep.
+ * - %__GFP_NOFAIL: may wait as long as it takes; in a context that may not
+ *   sleep the call can fail, and says so once.
  * - %__GFP_DMA, %__GFP_DMA32, %__GFP_HIGHMEM: a cached object can be from
  *   anywhere, so the call fails and says so once.
  * - %__GFP_THISNODE: from a slab of the nearest node or not at all, whatever

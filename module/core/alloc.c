@@ -3,13 +3,10 @@
  * The public calls on objects: the fast path compiled once, what odd flags
  * and odd machines ask for on top, and bulk. Below: magazine.c and slab.c.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/instruction_pointer.h>
 #include <linux/nodemask.h>
-#include <linux/printk.h>
 #include <linux/string.h>
 
 #include "alloc.h"
@@ -58,27 +55,20 @@ void kmag_free_slow(struct kmag_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_GPL(kmag_free_slow);
 
-/* Say once per cache and kind why an allocation is refused. */
-static void *refuse(struct kmag_cache *cache, int kind, const char *why)
+static bool refuse(struct kmag_cache *cache, enum kmag_refused why)
 {
-	if (!test_and_set_bit(kind, &cache->reported))
-		pr_err("cache %s-%u: allocation refused: %s\n", cache->name,
-		       cache->id, why);
+	kmag_report_refused(cache, why);
 	kmag_count(cache, KMAG_ALLOC_FAIL);
-	return NULL;
+	return true;
 }
 
 /* Flags that no object of this cache can satisfy. */
 static bool refused(struct kmag_cache *cache, gfp_t gfp)
 {
-	if (gfp & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM)) {
-		refuse(cache, 0, "a cached object can be from any zone");
-		return true;
-	}
-	if ((gfp & __GFP_ZERO) && cache->ctor) {
-		refuse(cache, 1, "__GFP_ZERO would undo the constructor");
-		return true;
-	}
+	if (gfp & (__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM))
+		return refuse(cache, KMAG_REFUSED_ZONE);
+	if ((gfp & __GFP_ZERO) && cache->ctor)
+		return refuse(cache, KMAG_REFUSED_ZERO);
 	return false;
 }
 

@@ -25,11 +25,24 @@ static const char * const bad_text[] = {
 	[KMAG_BAD_DOUBLE] = "was freed before",
 };
 
+static const char * const refused_text[] = {
+	[KMAG_REFUSED_ZONE] = "a cached object can be from any zone",
+	[KMAG_REFUSED_ZERO] = "__GFP_ZERO would undo the constructor",
+	[KMAG_REFUSED_NOFAIL] = "__GFP_NOFAIL where nobody may wait",
+};
+
 void kmag_report(struct kmag_cache *cache, enum kmag_bad bad, const void *obj)
 {
 	if (__ratelimit(&cache->bad_limit))
 		pr_err("cache %s-%u: bad free: %p %s; left alone\n",
 		       cache->name, cache->id, obj, bad_text[bad]);
+}
+
+void kmag_report_refused(struct kmag_cache *cache, enum kmag_refused why)
+{
+	if (!test_and_set_bit(why, &cache->reported))
+		pr_err("cache %s-%u: allocation refused: %s\n", cache->name,
+		       cache->id, refused_text[why]);
 }
 
 #if defined(CONFIG_KASAN_GENERIC) || defined(CONFIG_DEBUG_KMEMLEAK)

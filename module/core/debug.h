@@ -34,6 +34,27 @@ enum kmag_bad {
  */
 void kmag_report(struct kmag_cache *cache, enum kmag_bad bad, const void *obj);
 
+/**
+ * enum kmag_refused - why an allocation is refused
+ * @KMAG_REFUSED_ZONE: it is to be from a certain zone
+ * @KMAG_REFUSED_ZERO: it is to be zeroed, and there is a constructor
+ * @KMAG_REFUSED_NOFAIL: it must not fail, there is nothing, and nobody may wait
+ */
+enum kmag_refused {
+	KMAG_REFUSED_ZONE,
+	KMAG_REFUSED_ZERO,
+	KMAG_REFUSED_NOFAIL,
+};
+
+/**
+ * kmag_report_refused - say, once a cache, why an allocation is refused
+ * @cache: the cache
+ * @why: the reason
+ *
+ * Context: Any; no raw lock held.
+ */
+void kmag_report_refused(struct kmag_cache *cache, enum kmag_refused why);
+
 #ifdef CONFIG_KASAN_GENERIC
 /* One granule between objects, so that an overrun by one byte is seen. */
 static inline unsigned int kmag_redzone(void)

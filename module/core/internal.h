@@ -232,7 +232,7 @@ struct kmag_node {
  * @parked: objects put aside by a free in an NMI
  * @debugfs: its directory
  * @validated: errors that the last validation found; -EAGAIN before the first
- * @reported: kinds of wrong gfp flags that were already reported
+ * @reported: by enum kmag_refused, what was said already
  * @bad_limit: of reports of bad frees
  * @latency_on: operations take their time
  * @latency: histograms, from the first time they were switched on

@@ -326,12 +326,15 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
 			paged = true;
 			continue;
 		}
-		if (!(gfp & __GFP_NOFAIL) ||
-		    WARN_ON_ONCE(!gfpflags_allow_blocking(gfp)))
+		if (!(gfp & __GFP_NOFAIL))
 			goto fail;
+		if (unlikely(!gfpflags_allow_blocking(gfp)))
+			goto fail_atomic;
 		schedule_timeout_uninterruptible(1);
 	}
 
+fail_atomic:
+	kmag_report_refused(cache, KMAG_REFUSED_NOFAIL);
 fail:
 	*tier = KMAG_ALLOC_FAIL;
 	kmag_count(cache, KMAG_ALLOC_FAIL);
