@@ -34,6 +34,11 @@ struct validation {
 	unsigned long slabs;
 	unsigned long slots;
 	unsigned long away;	/* bits set in bitmaps */
+	unsigned long by_class[KMAG_SNAP_CLASSES];
+	unsigned long empty_free;
+	unsigned long bytes;
+	unsigned long tail;
+	unsigned long meta;	/* of descriptors */
 };
 
 static __printf(2, 3) void found(struct validation *v, const char *fmt, ...)
@@ -48,6 +53,12 @@ static __printf(2, 3) void found(struct validation *v, const char *fmt, ...)
 	pr_err("cache %s-%u: validate: %pV\n", v->cache->name, v->cache->id,
 	       &vaf);
 	va_end(args);
+}
+
+static void compare(struct validation *v, const char *what, u64 has, u64 counted)
+{
+	if (has != counted)
+		found(v, "%s: %llu found, %llu counted", what, has, counted);
 }
 
 static void collect(struct validation *v, void **objs, size_t nr)
@@ -77,20 +88,41 @@ static void collect_cpus(struct validation *v)
 }
 
 /* Bounded by the depot's own limit, so in one piece. */
+static void collect_depot(struct validation *v, struct kmag_depot *depot)
+{
+	unsigned long objs, bytes, has_objs = 0, has_bytes = 0, flags;
+	unsigned int full, empty, has_full = 0, has_empty = 0;
+	struct kmag_magazine *mag;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	full = depot->nr_full;
+	empty = depot->nr_empty;
+	objs = depot->objs;
+	bytes = depot->bytes;
+	for (mag = depot->full; mag; mag = mag->next) {
+		collect(v, mag->objs, mag->cap);
+		has_full++;
+		has_objs += mag->cap;
+		has_bytes += kmag_magazine_bytes(mag);
+	}
+	for (mag = depot->empty; mag; mag = mag->next) {
+		has_empty++;
+		has_bytes += kmag_magazine_bytes(mag);
+	}
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+
+	compare(v, "a depot's full magazines", has_full, full);
+	compare(v, "a depot's empty magazines", has_empty, empty);
+	compare(v, "a depot's objects", has_objs, objs);
+	compare(v, "a depot's bytes", has_bytes, bytes);
+}
+
 static void collect_depots(struct validation *v)
 {
-	struct kmag_magazine *mag;
-	unsigned long flags;
 	int nid;
 
-	for_each_node(nid) {
-		struct kmag_depot *depot = &v->cache->node[nid]->depot;
-
-		raw_spin_lock_irqsave(&depot->lock, flags);
-		for (mag = depot->full; mag; mag = mag->next)
-			collect(v, mag->objs, mag->cap);
-		raw_spin_unlock_irqrestore(&depot->lock, flags);
-	}
+	for_each_node(nid)
+		collect_depot(v, &v->cache->node[nid]->depot);
 }
 
 static int by_address(const void *a, const void *b)
@@ -150,6 +182,11 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 	v->slabs++;
 	v->slots += slab->slots;
 	v->away += away;
+	v->by_class[kmag_slab_class(slab->slots, away)]++;
+	v->empty_free += away ? 0 : slab->slots;
+	v->bytes += kmag_slab_bytes(slab);
+	v->tail += kmag_slab_bytes(slab) - slab->slots * v->cache->stride;
+	v->meta += kmag_slab_meta(slab);
 }
 
 static void check_slabs(struct validation *v)
@@ -169,6 +206,24 @@ static void check_slabs(struct validation *v)
 		rcu_read_unlock();
 		cond_resched();
 	} while (slab);
+}
+
+/* What nodes sum up of their slabs. */
+static void check_sums(struct validation *v, struct kmag_snap_cache *snap)
+{
+	unsigned long meta = 0;
+	int i;
+
+	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
+		if (v->by_class[i] != snap->slabs_by_class[i])
+			found(v, "%lu slabs of class %d found, %llu counted",
+			      v->by_class[i], i, snap->slabs_by_class[i]);
+	compare(v, "free slots of empty slabs", v->empty_free, snap->empty_free);
+	compare(v, "bytes of slabs", v->bytes, snap->slab_bytes);
+	compare(v, "bytes behind last objects", v->tail, snap->tail_bytes);
+	for_each_node(i)
+		meta += READ_ONCE(v->cache->node[i]->meta); /* may change */
+	compare(v, "bytes of descriptors", v->meta, meta);
 }
 
 static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
@@ -226,6 +281,7 @@ int kmag_cache_validate(struct kmag_cache *cache)
 	collect_depots(&v);
 	check_cached(&v);
 	check_slabs(&v);
+	check_sums(&v, snap);
 	check_counts(&v, snap);
 	cache->validated = v.errors;
 	ret = v.errors;
