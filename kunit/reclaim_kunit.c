@@ -211,6 +211,70 @@ static void scans_are_bounded_by_slabs(struct kunit *test)
 	kmag_test_exact(test, cache, 0);
 }
 
+/* What the shrinker counts; not while the worker is at it. */
+static unsigned long shrink_count(void)
+{
+	struct shrink_control sc = {};
+	unsigned long count, until = jiffies + 10 * HZ;
+
+	while (!(count = kmag_shrink_count(NULL, &sc)) &&
+	       time_before(jiffies, until))
+		schedule_timeout_uninterruptible(1);
+	return count;
+}
+
+static unsigned long shrink_scan(struct shrink_control *sc)
+{
+	unsigned long freed, until = jiffies + 10 * HZ;
+
+	while ((freed = kmag_shrink_scan(NULL, sc)) == SHRINK_STOP &&
+	       time_before(jiffies, until))
+		schedule_timeout_uninterruptible(1);
+	return freed;
+}
+
+/* The kernel is told what there is, what was looked at and what was freed. */
+static void scans_tell_what_they_did(struct kunit *test)
+{
+	struct shrink_control sc = { .nr_to_scan = 1 };
+	struct kmag_cache *cache;
+	struct kmag_node *node;
+	unsigned int nr, i;
+	void **objs;
+
+	if (kmag_test_nr_caches())
+		kunit_skip(test, "needs to have the caches to itself");
+	KUNIT_EXPECT_EQ(test, shrink_count(), SHRINK_EMPTY);
+	cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	node = kmag_test_node(cache);
+	KUNIT_EXPECT_EQ(test, shrink_count(), SHRINK_EMPTY);
+	KUNIT_EXPECT_EQ(test, kmag_shrink_scan(NULL, &sc), SHRINK_STOP);
+
+	/* A slab is freed: its slots are both. */
+	kmag_slab_grow(cache, GFP_KERNEL, kmag_this_node(),
+		       3 * cache->slab_slots);
+	KUNIT_EXPECT_EQ(test, shrink_count(), 3 * cache->slab_slots);
+	sc.nr_to_scan = 2 * cache->slab_slots;
+	KUNIT_EXPECT_EQ(test, shrink_scan(&sc), 2 * cache->slab_slots);
+	KUNIT_EXPECT_EQ(test, sc.nr_scanned, 2 * cache->slab_slots);
+	KUNIT_EXPECT_EQ(test, shrink_count(), cache->slab_slots);
+
+	/* A magazine is looked at; no slab of its objects gets empty by that. */
+	nr = 12 * cache->capacity;
+	objs = kmag_test_array(test, nr);
+	kmag_test_alloc(test, cache, objs, nr);
+	for (i = 0; i < nr; i += 2)
+		kmag_cache_free(cache, objs[i]);
+	reap_empty(cache);
+	KUNIT_ASSERT_GT(test, node->depot.nr_full, 1);
+	KUNIT_EXPECT_EQ(test, shrink_count(), node->depot.objs);
+	sc.nr_to_scan = 1;
+	KUNIT_EXPECT_EQ(test, shrink_scan(&sc), 0);
+	KUNIT_EXPECT_EQ(test, sc.nr_scanned, cache->capacity);
+	for (i = 1; i < nr; i += 2)
+		kmag_cache_free(cache, objs[i]);
+}
+
 /* It takes what is asked for, and not always from the same cache. */
 static void scans_are_bounded_and_go_round(struct kunit *test)
 {
@@ -487,6 +551,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(pressure_takes_depots_and_empty_slabs),
 	KUNIT_CASE(shrinker_goes_round),
 	KUNIT_CASE(scans_are_bounded_by_slabs),
+	KUNIT_CASE(scans_tell_what_they_did),
 	KUNIT_CASE(scans_are_bounded_and_go_round),
 	KUNIT_CASE(empty_slabs_are_reason_enough),
 	KUNIT_CASE(full_magazines_are_reason_enough),

@@ -89,7 +89,7 @@ int kmag_cache_shrink(struct kmag_cache *cache)
 EXPORT_SYMBOL_GPL(kmag_cache_shrink);
 
 /* What a scan can free without waiting: depots' objects, empty slabs' slots. */
-static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
+unsigned long kmag_shrink_count(struct shrinker *s, struct shrink_control *sc)
 {
 	struct kmag_cache *cache;
 	unsigned long count = 0;
@@ -108,6 +108,7 @@ static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 	mutex_unlock(&kmag_caches_lock);
 	return count ?: SHRINK_EMPTY;
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_shrink_count);
 
 struct scan {
 	unsigned long looked;	/* objects moved, and slots freed */
@@ -140,7 +141,7 @@ static void shrink_node(struct kmag_cache *cache, struct kmag_node *node,
 	kmag_depot_purge(&node->depot, KMAG_DEPOT_EMPTIES);
 }
 
-static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
+unsigned long kmag_shrink_scan(struct shrinker *s, struct shrink_control *sc)
 {
 	struct kmag_cache *cache;
 	struct scan scan = {};
@@ -161,6 +162,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	sc->nr_scanned = scan.looked;
 	return scan.looked ? scan.slots : SHRINK_STOP;
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_shrink_scan);
 
 void kmag_retain(struct kmag_cache *cache, enum kmag_retention retention)
 {
@@ -252,8 +254,8 @@ void kmag_reclaim_start(void)
 
 int kmag_reclaim_init(void)
 {
-	return kmag_shrinker_register(&shrinker, "kmag", shrink_count,
-				      shrink_scan);
+	return kmag_shrinker_register(&shrinker, "kmag", kmag_shrink_count,
+				      kmag_shrink_scan);
 }
 
 void kmag_reclaim_exit(void)

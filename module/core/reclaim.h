@@ -40,6 +40,10 @@ void kmag_decay(struct kmag_cache *cache);
  */
 void kmag_reclaim_start(void);
 
+/* What the kernel asks, and has done, when memory is short. */
+unsigned long kmag_shrink_count(struct shrinker *s, struct shrink_control *sc);
+unsigned long kmag_shrink_scan(struct shrinker *s, struct shrink_control *sc);
+
 int kmag_reclaim_init(void);
 void kmag_reclaim_exit(void);
 
