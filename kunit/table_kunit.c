@@ -161,13 +161,18 @@ static void finds_nothing_else(struct kunit *test)
 static void reaches_beyond_its_root(struct kunit *test)
 {
 	struct made_up *m = made_up_new(test);
-	unsigned long before;
+	unsigned long before, more, bytes;
 
 	KUNIT_ASSERT_EQ(test, add(m, FAR, 0), 0);
 	before = rcu_access_pointer(kmag_table_root)->nr;
 	KUNIT_EXPECT_GT(test, before, FAR / SPAN);
+	bytes = kmag_table_bytes();
 	KUNIT_ASSERT_EQ(test, add(m, before * SPAN, 0), 0);
-	KUNIT_EXPECT_GT(test, rcu_access_pointer(kmag_table_root)->nr, before);
+	more = rcu_access_pointer(kmag_table_root)->nr - before;
+	KUNIT_EXPECT_GE(test, more, before);
+	/* Memory, as the two levels below are. */
+	KUNIT_EXPECT_EQ(test, kmag_table_bytes(),
+			bytes + more * sizeof(void *) + 2 * PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
 	KUNIT_EXPECT_TRUE(test, found(&m->slabs[1]));
 }
@@ -258,6 +263,71 @@ static void walk_in_order(struct kunit *test)
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, i, m->nr);
 	KUNIT_EXPECT_NULL(test, slab);
+}
+
+/* From the middle of a leaf that is not there: the next one from its start. */
+static void walk_from_anywhere(struct kunit *test)
+{
+	struct made_up *m = made_up_new(test);
+	unsigned long nr;
+
+	KUNIT_ASSERT_EQ(test, add(m, FAR + KMAG_LEVEL, 0), 0);
+	KUNIT_ASSERT_EQ(test, add(m, FAR + 50 * SPAN, 0), 0);
+	rcu_read_lock();
+	nr = FAR + KMAG_LEVEL / 2;
+	KUNIT_EXPECT_PTR_EQ(test, kmag_table_next(&nr), &m->slabs[0]);
+	KUNIT_EXPECT_EQ(test, nr, FAR + KMAG_LEVEL + 1);
+	/* And of a middle level. */
+	nr = FAR + 48 * SPAN + SPAN / 2 + KMAG_LEVEL / 2;
+	KUNIT_EXPECT_PTR_EQ(test, kmag_table_next(&nr), &m->slabs[1]);
+	KUNIT_EXPECT_EQ(test, nr, FAR + 50 * SPAN + 1);
+	rcu_read_unlock();
+}
+
+#define LEVELS_SEEN	16
+
+static struct page *seen[LEVELS_SEEN];	/* each with a reference of ours */
+static unsigned int nr_seen;
+
+static void *seen_stub(gfp_t gfp)
+{
+	void *level = nr_seen < LEVELS_SEEN ? (void *)get_zeroed_page(gfp) : NULL;
+
+	if (level) {
+		seen[nr_seen] = virt_to_page(level);
+		get_page(seen[nr_seen++]);
+	}
+	return level;
+}
+
+/* With the module goes all that the table ever had. */
+static void exit_leaves_nothing(struct kunit *test)
+{
+	struct made_up *m = made_up_new(test);
+
+	if (kmag_test_nr_caches())
+		kunit_skip(test, "needs to have the table to itself");
+	kunit_activate_static_stub(test, kmag_level_alloc, seen_stub);
+	nr_seen = 0;
+	KUNIT_EXPECT_EQ(test, add(m, rcu_access_pointer(kmag_table_root)->nr *
+				  SPAN, 0), 0);
+	KUNIT_EXPECT_EQ(test, nr_seen, 2);
+	while (m->nr)
+		kmag_table_del(&m->slabs[--m->nr]);
+	rcu_barrier();	/* as main.c does */
+	kmag_table_exit();
+	KUNIT_EXPECT_EQ(test, kmag_table_bytes(), 0);
+	while (nr_seen--) {
+		KUNIT_EXPECT_EQ(test, page_count(seen[nr_seen]), 1);
+		put_page(seen[nr_seen]);
+	}
+	/* Here, life goes on. */
+	kunit_deactivate_static_stub(test, kmag_level_alloc);
+	KUNIT_ASSERT_EQ(test, add(m, FAR, 0), 0);
+	KUNIT_EXPECT_TRUE(test, found(&m->slabs[0]));
+	KUNIT_EXPECT_EQ(test, kmag_table_bytes(), 2 * PAGE_SIZE +
+			struct_size(kmag_table_root, mid,
+				    rcu_access_pointer(kmag_table_root)->nr));
 }
 
 struct reader {
@@ -355,6 +425,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(leaves_come_and_go),
 	KUNIT_CASE(each_level_may_fail),
 	KUNIT_CASE(walk_in_order),
+	KUNIT_CASE(walk_from_anywhere),
+	KUNIT_CASE(exit_leaves_nothing),
 	KUNIT_CASE(readers_pass_through_growth),
 	KUNIT_CASE(readers_keep_their_slab),
 	{}

@@ -291,9 +291,13 @@ void kmag_table_exit(void)
 
 	if (root == &no_root)
 		return;
-	for (i = 0; i < root->nr; i++)
-		if (root->mid[i])
-			free_page((unsigned long)root->mid[i]);
+	for (i = 0; i < root->nr; i++) {
+		if (!root->mid[i])
+			continue;
+		free_page((unsigned long)root->mid[i]);
+		nr_levels--;
+	}
 	kfree(root);
 	RCU_INIT_POINTER(kmag_table_root, &no_root);
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_table_exit);
