@@ -296,6 +296,65 @@ static void exact_in_both_orders(struct kunit *test)
 	compare_with_a_walk(test, cache);
 }
 
+/* Flags are shown as they are known to users: one of ours has another's bit. */
+static void flags_are_shown(struct kunit *test)
+{
+	static const struct {
+		unsigned int flag, shown;
+	} flags[] = {
+		{ KMAG_HWCACHE_ALIGN, KMAG_CF_HWALIGN },
+		{ KMAG_ACCOUNT, KMAG_CF_ACCOUNT },
+		{ KMAG_RECLAIM_ACCOUNT, KMAG_CF_RECLAIM },
+		{ KMAG_PANIC, 0 },
+	};
+	unsigned int all = 0, all_shown = 0, i;
+	struct kmag_snap_cache *s;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		s = kmag_test_snap(test, kmag_test_cache(test, 64, 0,
+							 flags[i].flag, NULL));
+		KUNIT_EXPECT_EQ(test, s->flags, flags[i].shown);
+		kvfree(s);
+		all |= flags[i].flag;
+		all_shown |= flags[i].shown;
+	}
+	s = kmag_test_snap(test, kmag_test_cache(test, 64, 0, all,
+						 nothing_to_do));
+	KUNIT_EXPECT_EQ(test, s->flags, all_shown | KMAG_CF_CTOR);
+	kvfree(s);
+}
+
+/* The least there ever were of full magazines, and not how many there are. */
+static void lowest_level_is_shown(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct kmag_depot *depot = &kmag_test_node(cache)->depot;
+	const unsigned int nr = 8 * cache->capacity;
+	void **objs = kmag_test_array(test, nr);
+	struct kmag_snap_node *node;
+	struct kmag_snap_cache *s;
+	unsigned int low, i;
+
+	kmag_test_alloc(test, cache, objs, nr);
+	kmag_test_free(cache, objs, nr);
+	for (i = 0; i < 10; i++) {
+		/* As after an interval in which all but one were out. */
+		low = 1;
+		WRITE_ONCE(depot->full_min, low); /* the worker may end it */
+		s = kmag_test_snap(test, cache);
+		node = kmag_snapshot_nodes(s);
+		while (node->node != kmag_this_node())
+			node++;
+		KUNIT_ASSERT_GT(test, node->full, low);
+		if (READ_ONCE(depot->full_min) == low)
+			break;
+		kvfree(s);
+	}
+	KUNIT_ASSERT_LT(test, i, 10);
+	KUNIT_EXPECT_EQ(test, node->full_min, low);
+	kvfree(s);
+}
+
 static void snapshots_go_by_id(struct kunit *test)
 {
 	struct kmag_cache *a = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -356,6 +415,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(exact_after_random_load, sizes_gen_params),
 	KUNIT_CASE(exact_in_both_orders),
 	KUNIT_CASE(exact_with_a_constructor),
+	KUNIT_CASE(flags_are_shown),
+	KUNIT_CASE(lowest_level_is_shown),
 	KUNIT_CASE(snapshots_go_by_id),
 	KUNIT_CASE(looking_needs_memory),
 	{}

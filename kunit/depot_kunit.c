@@ -133,11 +133,17 @@ static void full_depot_takes_no_more(struct kunit *test)
 	/* That was no shortage. */
 	KUNIT_EXPECT_EQ(test, f.depot->want, 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_DEPOT_NO_EMPTY), 0);
+	/* Nor is it one that no empty magazine is there, as none would be given. */
+	kmag_depot_purge(f.depot, 0);
+	KUNIT_ASSERT_NULL(test, kmag_depot_get_empty(f.cache, f.depot, mag));
+	check(test, f.depot, FULL_MAX, 0, 3 * FULL_MAX);
+	KUNIT_EXPECT_EQ(test, f.depot->want, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_DEPOT_NO_EMPTY), 0);
 	drop(test, mag);
 
 	for (i = FULL_MAX; i-- > 0;) {
 		drop(test, kmag_depot_pop_full(f.cache, f.depot));
-		check(test, f.depot, i, 1, 3 * i);
+		check(test, f.depot, i, 0, 3 * i);
 		/* On their way to their slabs, they are counted apart. */
 		KUNIT_EXPECT_EQ(test, atomic_long_read(&f.cache->transit),
 				3 * (FULL_MAX - i));
@@ -199,9 +205,16 @@ static void stock_comes_when_it_is_wanted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, source->calls, calls);
 	check(test, depot, 0, empty, 0);
 
+	source->gfp_any = 0;
+	source->gfp_all = (__force gfp_t)~0U;
 	depot->want = 1;
 	kmag_depot_stock(cache, kmag_this_node());
 	KUNIT_EXPECT_GT(test, source->calls, calls);
+	/* Nobody waits for it, nothing is said, and no reserve is touched. */
+	KUNIT_EXPECT_FALSE(test, source->gfp_any & (__GFP_DIRECT_RECLAIM |
+						    __GFP_HIGH | __GFP_MEMALLOC));
+	KUNIT_EXPECT_TRUE(test, source->gfp_all & __GFP_NOMEMALLOC);
+	KUNIT_EXPECT_TRUE(test, source->gfp_all & __GFP_NOWARN);
 	check(test, depot, 0, empty + source->calls - calls, 0);
 	KUNIT_EXPECT_EQ(test, depot->want, 0);
 

@@ -69,6 +69,26 @@ static void counts_each_operation_in_its_tier(struct kunit *test)
 	kmag_test_exact(test, cache, 0);
 }
 
+/* Histograms cost what they cost, from the first time on. */
+static void histograms_are_memory(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	/* Buckets, a sum and a maximum a tier. */
+	const u64 bytes = num_possible_cpus() * KMAG_SNAP_TIERS *
+			  (KMAG_SNAP_BUCKETS + 2) * sizeof(long);
+	struct kmag_snap_cache *snap = kmag_test_snap(test, cache);
+	u64 before = snap->meta_bytes;
+	int on;
+
+	kvfree(snap);
+	for (on = 1; on >= 0; on--) {
+		KUNIT_ASSERT_EQ(test, kmag_latency_set(cache, on), 0);
+		snap = kmag_test_snap(test, cache);
+		KUNIT_EXPECT_EQ(test, snap->meta_bytes, before + bytes);
+		kvfree(snap);
+	}
+}
+
 static void counts_what_fails(struct kunit *test)
 {
 	struct kmag_test_source *pages = kmag_test_pages(test);
@@ -123,6 +143,7 @@ static void off_is_off(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(counts_each_operation_in_its_tier),
+	KUNIT_CASE(histograms_are_memory),
 	KUNIT_CASE(counts_what_fails),
 	KUNIT_CASE(off_is_off),
 	{}
