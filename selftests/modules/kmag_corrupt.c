@@ -18,6 +18,7 @@
  *
  *	echo N >/sys/module/kmag_corrupt/parameters/twice
  */
+#include <linux/atomic.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -38,7 +39,7 @@ static char *free_symbol = "kmag_dev:kmag_free";
 module_param(free_symbol, charp, 0444);
 MODULE_PARM_DESC(free_symbol, "function whose second argument is an object");
 
-static DEFINE_RAW_SPINLOCK(lock);	/* all that follows */
+static DEFINE_RAW_SPINLOCK(lock);	/* all that follows, but in on_free() */
 static char comm[TASK_COMM_LEN];
 static unsigned int captured;
 static u8 *last;
@@ -135,7 +136,8 @@ static int on_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (comm[0] && obj) {
 		if (++captured == twice && last) {
 			aside = obj;
-			WRITE_ONCE(doubled, last);
+			/* Pairs with on_free(): who sees it knows aside. */
+			smp_store_release(&doubled, last);
 			regs_set_return_value(regs, (unsigned long)last);
 		} else {
 			last = obj;
@@ -148,17 +150,14 @@ static int on_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 static int on_free(struct kprobe *p, struct pt_regs *regs)
 {
 	void *obj = second_argument(regs);
-	unsigned long flags;
 
-	/* Whoever was given it sees this; for others it is no matter. */
-	if (!obj || obj != READ_ONCE(doubled))
-		return 0;
-	raw_spin_lock_irqsave(&lock, flags);
-	if (obj == doubled) {
+	/*
+	 * No lock: to lockdep a breakpoint is an NMI. Whoever was given the
+	 * object sees that it is doubled; for others it is no matter. Pairs with
+	 * on_return().
+	 */
+	if (obj && cmpxchg(&doubled, obj, NULL) == obj)
 		set_second_argument(regs, aside);
-		WRITE_ONCE(doubled, NULL);
-	}
-	raw_spin_unlock_irqrestore(&lock, flags);
 	return 0;
 }
 
