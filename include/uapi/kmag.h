@@ -364,6 +364,11 @@ struct kmag_snap_head {
  * @KMAG_SLAB_FALLBACK: made with the smallest order, under pressure
  * @KMAG_PARKED: frees in NMI put aside
  * @KMAG_PARK_FULL: frees in NMI that found no room: the object stays allocated
+ * @KMAG_MARK: slabs that were to become empty
+ * @KMAG_UNMARK: of those, taken back or left alone
+ * @KMAG_RETURN: of those, became empty and went to the page allocator
+ * @KMAG_HOME: frees of an object of such a slab
+ * @KMAG_DRAINING_MS: milliseconds in which there were such slabs
  * @KMAG_NR_STATS: their number
  *
  * An allocation or a free is counted once, by the lowest layer it had to
@@ -395,6 +400,11 @@ enum kmag_stat {
 	KMAG_SLAB_FALLBACK,
 	KMAG_PARKED,
 	KMAG_PARK_FULL,
+	KMAG_MARK,
+	KMAG_UNMARK,
+	KMAG_RETURN,
+	KMAG_HOME,
+	KMAG_DRAINING_MS,
 	KMAG_NR_STATS
 };
 
@@ -438,7 +448,9 @@ struct kmag_snap_cache {
 	__u64 needed_bytes;	/* of the slabs held, the fewest that hold the live objects */
 	__u32 nr_latencies;	/* struct kmag_snap_latency after the nodes; 0 or TIERS */
 	__u32 latency_on;	/* is it being taken? */
-	__u64 reserved[5];
+	__u64 draining;		/* of the slabs held, those that are to become empty */
+	__u64 draining_bytes;	/* their pages */
+	__u64 reserved[3];
 };
 
 struct kmag_snap_cpu {

@@ -88,7 +88,7 @@ static void snap_node(struct kmag_snap_cache *snap, struct kmag_snap_node *out,
 	raw_spin_lock_irqsave(&depot->lock, flags);
 	out->full = depot->nr_full;
 	out->empty = depot->nr_empty;
-	out->full_max = depot->full_max;
+	out->full_max = depot->open_max;
 	out->full_min = depot->full_min;
 	snap->depot_objs += depot->objs;
 	snap->mag_bytes += depot->bytes;
@@ -101,6 +101,8 @@ static void snap_node(struct kmag_snap_cache *snap, struct kmag_snap_node *out,
 	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
 		out->slabs_by_class[i] = node->nr[i];
 	snap->empty_free += node->empty_free;
+	snap->draining += node->nr_draining;
+	snap->draining_bytes += node->draining_bytes;
 	snap->slab_bytes += node->bytes;
 	snap->tail_bytes += node->tail;
 	snap->meta_bytes += node->meta + sizeof(*node);

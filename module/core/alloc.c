@@ -49,12 +49,6 @@ notrace void kmag_cache_free(struct kmag_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_GPL(kmag_cache_free);
 
-void kmag_free_slow(struct kmag_cache *cache, void *obj)
-{
-	kmag_free_object(cache, obj);
-}
-EXPORT_SYMBOL_GPL(kmag_free_slow);
-
 static bool refuse(struct kmag_cache *cache, enum kmag_refused why)
 {
 	kmag_report_refused(cache, why);
@@ -406,7 +400,8 @@ EXPORT_SYMBOL_GPL(kmag_cache_alloc_bulk);
 static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs,
 			       unsigned long call_site)
 {
-	bool plain = free_is_plain();
+	/* While slabs drain, each is looked at. */
+	bool plain = free_is_plain() && !READ_ONCE(cache->draining);
 	size_t done = 0;
 
 	while (done < nr) {

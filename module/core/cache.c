@@ -16,6 +16,7 @@
 #include "cache.h"
 #include "debugfs.h"
 #include "depot.h"
+#include "evacuate.h"
 #include "latency.h"
 #include "magazine.h"
 #include "reclaim.h"
@@ -161,6 +162,7 @@ static struct kmag_cache *cache_new(const char *name, unsigned int size,
 	kmag_slab_layout(cache);
 	cache->capacity = choose_capacity(cache->stride);
 	kmag_retain(cache, KMAG_WORKING_SET);
+	kmag_evacuate_init(cache);
 
 	if (nodes_alloc(cache))
 		goto err_nodes;
@@ -235,6 +237,7 @@ void kmag_cache_destroy(struct kmag_cache *cache)
 	kmag_latency_set(cache, false);
 	/* First: what the shrinker has in its hands would count as live. */
 	kmag_registry_del(cache);
+	kmag_evacuate_exit(cache);
 	kmag_drain(cache);
 	for_each_node(nid)
 		live += cache->node[nid]->slots - cache->node[nid]->free;

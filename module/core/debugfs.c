@@ -198,6 +198,11 @@ static const char * const stat_names[] = {
 	[KMAG_SLAB_FALLBACK] = "slab_fallback",
 	[KMAG_PARKED] = "parked",
 	[KMAG_PARK_FULL] = "park_full",
+	[KMAG_MARK] = "mark",
+	[KMAG_UNMARK] = "unmark",
+	[KMAG_RETURN] = "return",
+	[KMAG_HOME] = "home",
+	[KMAG_DRAINING_MS] = "draining_ms",
 };
 
 static void stats_print(struct seq_file *m, struct kmag_snap_cache *s)
@@ -267,6 +272,8 @@ static void frag_print(struct seq_file *m, struct kmag_snap_cache *s)
 	seq_printf(m, "bytes_empty %llu\n", s->empty_bytes);
 	seq_printf(m, "bytes_excess %llu\n", s->slab_bytes - s->needed_bytes);
 	seq_printf(m, "bytes_held %llu\n", s->slab_bytes);
+	seq_printf(m, "slabs_draining %llu\n", s->draining);
+	seq_printf(m, "bytes_draining %llu\n", s->draining_bytes);
 }
 
 static int frag_show(struct seq_file *m, void *unused)
@@ -319,9 +326,10 @@ static int map_show(struct seq_file *m, void *v)
 	struct kmag_node *node;
 	unsigned int inuse, bits;
 	unsigned long flags;
+	bool draining;
 
 	if (v == SEQ_START_TOKEN) {
-		head(m, "slab_map", "pfn node pages slots inuse away");
+		head(m, "slab_map", "pfn node pages slots inuse away draining");
 		return 0;
 	}
 	node = cache->node[slab->nid];
@@ -329,9 +337,11 @@ static int map_show(struct seq_file *m, void *v)
 	raw_spin_lock_irqsave(&node->lock, flags);
 	bitmap_copy(away, slab->away, bits);
 	inuse = slab->inuse;
+	draining = slab->draining;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
-	seq_printf(m, "%lu %u %u %u %u %*pb\n", kmag_slab_pfn(slab),
-		   slab->nid, 1U << slab->order, slab->slots, inuse, bits, away);
+	seq_printf(m, "%lu %u %u %u %u %*pb %d\n", kmag_slab_pfn(slab),
+		   slab->nid, 1U << slab->order, slab->slots, inuse, bits, away,
+		   draining);
 	return 0;
 }
 

@@ -2,12 +2,13 @@
 /*
  * The depot: stacks of full and of empty magazines for a memory node, under
  * one short raw lock. Above: magazine.c, which exchanges, and reclaim.c, which
- * drains. Below: nothing; objects go back to slabs by whoever took them out.
+ * drains. Below: slab.c.
  */
 #include <linux/kmemleak.h>
 #include <linux/slab.h>
 
 #include "depot.h"
+#include "slab.h"
 #include "trace.h"
 
 /* Empty magazines allocated in one go for a depot that ran short. */
@@ -17,8 +18,18 @@ void kmag_depot_init(struct kmag_depot *depot, unsigned int full_max)
 {
 	raw_spin_lock_init(&depot->lock);
 	depot->full_max = full_max;
+	depot->open_max = full_max;
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_depot_init);
+
+void kmag_depot_shut(struct kmag_depot *depot, bool shut)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&depot->lock, flags);
+	depot->full_max = shut ? 0 : depot->open_max;
+	raw_spin_unlock_irqrestore(&depot->lock, flags);
+}
 
 size_t kmag_magazine_bytes(const struct kmag_magazine *mag)
 {
@@ -184,6 +195,22 @@ void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag)
 	raw_spin_unlock_irqrestore(&depot->lock, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_depot_push_empty);
+
+unsigned long kmag_depot_drain(struct kmag_cache *cache,
+			       struct kmag_depot *depot,
+			       struct kmag_leftovers *left)
+{
+	struct kmag_magazine *mag = kmag_depot_pop_full(cache, depot);
+	unsigned long nr;
+
+	if (!mag)
+		return 0;
+	nr = mag->cap;
+	kmag_slab_give(cache, mag->objs, nr, left);
+	atomic_long_sub(nr, &cache->transit);
+	kmag_depot_push_empty(depot, mag);
+	return nr;
+}
 
 void kmag_depot_stock(struct kmag_cache *cache, int nid)
 {

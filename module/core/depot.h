@@ -11,7 +11,16 @@
 
 #include "internal.h"
 
+struct kmag_leftovers;
+
 void kmag_depot_init(struct kmag_depot *depot, unsigned int full_max);
+
+/**
+ * kmag_depot_shut - take no full magazines any more, or take them again
+ * @depot: the depot
+ * @shut: take none
+ */
+void kmag_depot_shut(struct kmag_depot *depot, bool shut);
 
 /**
  * kmag_depot_get_full - change an empty magazine for a full one
@@ -55,6 +64,19 @@ struct kmag_magazine *kmag_depot_pop_full(struct kmag_cache *cache,
  * @mag: the magazine
  */
 void kmag_depot_push_empty(struct kmag_depot *depot, struct kmag_magazine *mag);
+
+/**
+ * kmag_depot_drain - send the objects of one full magazine home
+ * @cache: the cache
+ * @depot: the depot
+ * @left: what is to be settled
+ *
+ * Context: Any but NMI; no raw lock held.
+ * Return: how many; 0 when there is no full magazine.
+ */
+unsigned long kmag_depot_drain(struct kmag_cache *cache,
+			       struct kmag_depot *depot,
+			       struct kmag_leftovers *left);
 
 /**
  * kmag_depot_stock - allocate the empty magazines that were missing

@@ -19,13 +19,13 @@
 #include "magazine.h"
 #include "slab.h"
 
-static void gate_close(struct kmag_cpu *cpu)
+static void gate_close(struct kmag_cpu *cpu, enum kmag_gate gate)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&cpu->lock, flags);
 	if (cpu->gate == KMAG_GATE_OPEN) {
-		cpu->gate = KMAG_GATE_FENCED;
+		cpu->gate = gate;
 		/* Read on the fast path of another CPU, at any time. */
 		WRITE_ONCE(cpu->fast.lo, INT_MAX);
 		WRITE_ONCE(cpu->fast.hi, 0);
@@ -39,7 +39,7 @@ static void gate_drain(struct kmag_cache *cache, struct kmag_cpu *cpu)
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
 
 	raw_spin_lock_irqsave(&cpu->lock, flags);
-	if (cpu->gate == KMAG_GATE_FENCED) {
+	if (cpu->gate == KMAG_GATE_FENCED || cpu->gate == KMAG_GATE_MARKED) {
 		kmag_cpu_drain(cache, cpu, &left);
 		cpu->gate = KMAG_GATE_DRAINED;
 	}
@@ -47,15 +47,25 @@ static void gate_drain(struct kmag_cache *cache, struct kmag_cpu *cpu)
 	kmag_slab_settle(cache, &left);
 }
 
-void kmag_fence(struct kmag_cache *cache)
+static void fence(struct kmag_cache *cache, enum kmag_gate gate)
 {
 	unsigned int nr;
 
 	lockdep_assert_held(&cache->fence_lock);
 	for_each_possible_cpu(nr)
-		gate_close(per_cpu_ptr(cache->cpu, nr));
+		gate_close(per_cpu_ptr(cache->cpu, nr), gate);
 	synchronize_rcu();
 	for_each_possible_cpu(nr)
 		gate_drain(cache, per_cpu_ptr(cache->cpu, nr));
 }
+
+void kmag_fence(struct kmag_cache *cache)
+{
+	fence(cache, KMAG_GATE_FENCED);
+}
 EXPORT_SYMBOL_IF_KUNIT(kmag_fence);
+
+void kmag_fence_marked(struct kmag_cache *cache)
+{
+	fence(cache, KMAG_GATE_MARKED);
+}

@@ -21,4 +21,15 @@
  */
 void kmag_fence(struct kmag_cache *cache);
 
+/**
+ * kmag_fence_marked - see that no CPU's magazine holds what drains
+ * @cache: the cache; @cache->fence_lock is held, @cache->draining is set
+ *
+ * As kmag_fence(), but a CPU that uses the cache meanwhile keeps all objects
+ * that are not of draining slabs. Those that do not use it lose all.
+ *
+ * Context: As kmag_fence().
+ */
+void kmag_fence_marked(struct kmag_cache *cache);
+
 #endif /* _KMAG_FENCE_H */

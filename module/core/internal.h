@@ -4,11 +4,13 @@
  *
  *	cache     create and destroy                     cache.c
  *	reclaim   shrink, shrinker, worker               reclaim.c
+ *	evacuate  sparse slabs become empty              evacuate.c
  *	fence     all CPUs' magazines, one grace period  fence.c
  *	alloc     the calls on objects                   alloc.c
  *	magazine  per CPU: loaded and previous           magazine.c park.c
  *	depot     per node: full and empty magazines     depot.c
- *	slab      bitmaps, fullness, pages               slab.c layout.c pages.c
+ *	slab      bitmaps, fullness, marks, pages        slab.c mark.c layout.c
+ *	                                                 pages.c
  *	table     from a page back to its slab           table.c
  *
  * registry.c lists the caches. account.c and validate.c look at all layers for
@@ -35,12 +37,14 @@
 #define _KMAG_INTERNAL_H
 
 #include <linux/cache.h>
+#include <linux/irq_work.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include <kmag/kmag.h>
 #include <kmag/kmag_inline.h>
@@ -83,6 +87,35 @@ struct kmag_latency;
  */
 #define KMAG_INTERVAL		HZ
 
+/*
+ * Evacuation (evacuate.c): objects away are what has to have a place, free
+ * slots of partial slabs are the excess.
+ *
+ * START: it begins above 1/16, as less does not pay for a grace period and for
+ * dearer frees. STOP: it ends below 1/50, well under START, so that it does not
+ * begin again at once. ROOM: so much stays free in the slabs that are kept, or
+ * the first refill would take marked ones back; under STOP, so that an end is
+ * reached. SLABS: gained at least, to be worth a grace period.
+ *
+ * DELAY: from one look at a sparse cache to the next. While objects away become
+ * fewer by 1/8 in it, a spike goes on, and marks would soon be wrong: it is
+ * waited for, but no more than WAITS times. Together they leave half of 100 ms
+ * for the grace period.
+ *
+ * In intervals: REST: how long a slab that was taken back is not marked again.
+ * PATIENCE: no slab has become empty for so long, so those that are left may
+ * never: they rest for HOPELESS, that frees are cheap most of the time.
+ */
+#define KMAG_EVAC_START_SHIFT	4
+#define KMAG_EVAC_STOP		50
+#define KMAG_EVAC_ROOM_SHIFT	7
+#define KMAG_EVAC_SLABS		8
+#define KMAG_EVAC_DELAY		DIV_ROUND_UP(HZ, 100)
+#define KMAG_EVAC_WAITS		4
+#define KMAG_EVAC_REST		4
+#define KMAG_EVAC_PATIENCE	10
+#define KMAG_EVAC_HOPELESS	60
+
 /**
  * enum kmag_retention - what a cache keeps that nobody uses
  * @KMAG_EAGER: no empty slab, and full magazines until the interval ends
@@ -119,6 +152,8 @@ struct kmag_magazine {
  * @KMAG_GATE_OPEN: the CPU itself, on the fast path
  * @KMAG_GATE_FENCED: closed by a fence; contents wait for the CPU's next
  *	operation or the end of the grace period, whichever comes first
+ * @KMAG_GATE_MARKED: as FENCED, but the CPU's next operation drains only what
+ *	belongs to draining slabs
  * @KMAG_GATE_DRAINED: closed and empty; the CPU opens it at its next operation
  *
  * Only the CPU itself opens its gate (or hotplug, for one that is dead), under
@@ -127,6 +162,7 @@ struct kmag_magazine {
 enum kmag_gate {
 	KMAG_GATE_OPEN,
 	KMAG_GATE_FENCED,
+	KMAG_GATE_MARKED,
 	KMAG_GATE_DRAINED,
 };
 
@@ -151,7 +187,8 @@ struct kmag_cpu {
  * @empty: stack of empty magazines
  * @nr_full: length of @full
  * @nr_empty: length of @empty
- * @full_max: a full magazine beyond these goes back to slabs
+ * @full_max: a full magazine beyond these goes back to slabs; 0 while shut
+ * @open_max: what it is when the depot is open
  * @full_min: lowest @nr_full since the interval began
  * @empty_min: lowest @nr_empty since then
  * @objs: objects in @full
@@ -165,6 +202,7 @@ struct kmag_depot {
 	unsigned int nr_full;
 	unsigned int nr_empty;
 	unsigned int full_max;
+	unsigned int open_max;
 	unsigned int full_min;
 	unsigned int empty_min;
 	unsigned long objs;
@@ -177,13 +215,17 @@ struct kmag_depot {
  * @lock: protects the lists, the counts and every bitmap of these slabs
  * @nid: its id
  * @empty: slabs without objects away, the one used last in front
- * @partial: by fullness class, but for empty and full ones
- * @nr: slabs of each class
+ * @partial: by fullness class, but for empty, full and draining ones
+ * @draining: those that are to become empty, by fullness class
+ * @nr: slabs of each class, draining or not
  * @empty_min: lowest number of empty ones since the interval began
  * @nr_slabs: their sum
  * @slots: objects all slabs have room for
  * @free: of those, free in their slabs
  * @empty_free: of those, in empty slabs
+ * @nr_draining: draining slabs
+ * @draining_slots: objects they have room for
+ * @draining_bytes: their pages
  * @bytes: pages of these slabs
  * @tail: of those, bytes behind the last object
  * @meta: bytes of descriptors
@@ -194,12 +236,16 @@ struct kmag_node {
 	u16 nid;
 	struct list_head empty;
 	struct hlist_head partial[KMAG_SNAP_CLASSES];
+	struct hlist_head draining[KMAG_SNAP_CLASSES];
 	unsigned long nr[KMAG_SNAP_CLASSES];
 	unsigned long empty_min;
 	unsigned long nr_slabs;
 	unsigned long slots;
 	unsigned long free;
 	unsigned long empty_free;
+	unsigned long nr_draining;
+	unsigned long draining_slots;
+	unsigned long draining_bytes;
 	unsigned long bytes;
 	unsigned long tail;
 	unsigned long meta;
@@ -207,8 +253,43 @@ struct kmag_node {
 };
 
 /**
+ * struct kmag_evac - when slabs are marked, and how that gets on
+ * @poke: from any context to @work
+ * @work: decides, marks, fences
+ * @armed: an event may poke
+ * @marking: marks are set, but not yet in force
+ * @off: nothing happens by itself
+ * @floor: free slots that are no excess, however few objects are away
+ * @interval: counted by the worker of reclaim.c
+ * @ticked: @interval has gone on since @work looked
+ * @waits: how often a spike was waited for
+ * @away: objects away when @work looked last, and waited; else 0
+ * @returned: KMAG_RETURN when it changed last
+ * @idle: intervals since then
+ * @since: when @cache->draining was accounted for last, jiffies
+ *
+ * From @waits on: under cache->fence_lock.
+ */
+struct kmag_evac {
+	struct irq_work poke;
+	struct delayed_work work;
+	bool armed;
+	bool marking;
+	bool off;
+	unsigned int floor;
+	u32 interval;
+	bool ticked;
+	unsigned int waits;
+	unsigned long away;
+	unsigned long returned;
+	unsigned int idle;
+	unsigned long since;
+};
+
+/**
  * struct kmag_cache - a cache
  * @fast: what kmag_inline.h knows
+ * @draining: there may be draining slabs: each free looks
  * @cpu: per-CPU state; @fast.pcp points at its first member
  * @stride: from one object to the next, bytes
  * @inverse: of the odd part of @stride, modulo 2^BITS_PER_LONG, to find slots
@@ -228,6 +309,7 @@ struct kmag_node {
  * @name: for views
  * @list: in the registry
  * @fence_lock: one fence at a time; also shrink and destroy
+ * @evac: evacuation
  * @transit: objects on their way from a depot to their slabs
  * @parked: objects put aside by a free in an NMI
  * @debugfs: its directory
@@ -240,6 +322,7 @@ struct kmag_node {
  */
 struct kmag_cache {
 	struct kmag_cache_fast fast;
+	bool draining;
 	struct kmag_cpu __percpu *cpu;
 	unsigned int stride;
 	unsigned long inverse;
@@ -259,6 +342,7 @@ struct kmag_cache {
 	char name[KMAG_NAME_LEN];
 	struct list_head list;
 	struct mutex fence_lock;	/* one fence at a time */
+	struct kmag_evac evac;
 	atomic_long_t transit;
 	atomic_long_t parked;
 	struct dentry *debugfs;

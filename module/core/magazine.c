@@ -8,6 +8,7 @@
  *
  * Above: the public calls. Below: depot.c and slab.c.
  */
+#include <linux/export.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -38,7 +39,25 @@ static struct kmag_node *node_with(struct kmag_cache *cache, unsigned long nr)
 	return NULL;
 }
 
-static void gate_open(struct kmag_cpu *cpu)
+static u32 cap_of(void **objs)
+{
+	return kmag_magazine_of(objs)->cap;
+}
+
+/* Is @obj of a slab that is to become empty? With preemption off. */
+static __always_inline bool drains(const void *obj)
+{
+	const struct kmag_slab *slab = kmag_slab_of(obj);
+
+	/*
+	 * Set before the fence that we are a reader of; the lock decides. A byte
+	 * does not tear, and to compare it in memory is one instruction less.
+	 */
+	return slab && data_race(slab->draining);
+}
+
+static __always_inline void gate_open(struct kmag_cache *cache,
+				      struct kmag_cpu *cpu)
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 
@@ -46,7 +65,8 @@ static void gate_open(struct kmag_cpu *cpu)
 	cpu->gate = KMAG_GATE_OPEN;
 	/* Read by this CPU only, and by views. */
 	WRITE_ONCE(pcp->lo, 0);
-	WRITE_ONCE(pcp->hi, kmag_magazine_of(pcp->objs)->cap);
+	/* Set before a fence closed this gate, cleared at any time. */
+	WRITE_ONCE(pcp->hi, READ_ONCE(cache->draining) ? 0 : cap_of(pcp->objs));
 }
 
 int kmag_cpus_alloc(struct kmag_cache *cache)
@@ -110,6 +130,34 @@ void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
 	WRITE_ONCE(pcp->prev_rounds, 0);
 }
 
+/* Send home what drains of @nr objects; those that stay come first. */
+static u32 sort_run(struct kmag_cache *cache, void **objs, u32 nr,
+		    struct kmag_leftovers *left)
+{
+	u32 i, kept = 0;
+
+	for (i = 0; i < nr; i++)
+		if (!drains(objs[i])) {
+			swap(objs[kept], objs[i]);
+			kept++;
+		}
+	kmag_slab_give(cache, objs + kept, nr - kept, left);
+	return kept;
+}
+
+/* As kmag_cpu_drain(), but only what drains; for this CPU. */
+static void cpu_sort(struct kmag_cache *cache, struct kmag_cpu *cpu,
+		     struct kmag_leftovers *left)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+
+	lockdep_assert_held(&cpu->lock);
+	/* Views look without the lock. */
+	WRITE_ONCE(pcp->rounds, sort_run(cache, pcp->objs, pcp->rounds, left));
+	WRITE_ONCE(pcp->prev_rounds,
+		   sort_run(cache, pcp->prev_objs, pcp->prev_rounds, left));
+}
+
 void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
 {
 	struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
@@ -118,7 +166,7 @@ void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
 
 	raw_spin_lock_irqsave(&cpu->lock, flags);
 	kmag_cpu_drain(cache, cpu, &left);
-	if (cpu->gate == KMAG_GATE_FENCED)
+	if (cpu->gate != KMAG_GATE_OPEN)
 		cpu->gate = KMAG_GATE_DRAINED;
 	raw_spin_unlock_irqrestore(&cpu->lock, flags);
 	kmag_slab_settle(cache, &left);
@@ -146,22 +194,30 @@ static struct kmag_cpu *cpu_claim(struct kmag_cache *cache, unsigned long *flags
 	return cpu;
 }
 
+/* A gate that a fence has closed: do now what that would do later, and open. */
+static noinline void cpu_reopen(struct kmag_cache *cache, struct kmag_cpu *cpu,
+				struct kmag_leftovers *left)
+{
+	if (cpu->gate == KMAG_GATE_FENCED)
+		kmag_cpu_drain(cache, cpu, left);
+	else if (cpu->gate == KMAG_GATE_MARKED)
+		cpu_sort(cache, cpu, left);
+	cpu->stats[KMAG_FENCE]++;
+	gate_open(cache, cpu);
+}
+
 /* Lock claimed magazines, and open the gate. */
-static void cpu_lock(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		     struct kmag_leftovers *left)
+static __always_inline void cpu_lock(struct kmag_cache *cache,
+				     struct kmag_cpu *cpu,
+				     struct kmag_leftovers *left)
 	__acquires(&cpu->lock)
 {
 	raw_spin_lock(&cpu->lock);
-	if (likely(cpu->gate == KMAG_GATE_OPEN))
-		return;
-	/* FENCED: do now what the fence would do a grace period later. */
-	if (cpu->gate == KMAG_GATE_FENCED)
-		kmag_cpu_drain(cache, cpu, left);
-	cpu->stats[KMAG_FENCE]++;
-	gate_open(cpu);
+	if (unlikely(cpu->gate != KMAG_GATE_OPEN))
+		cpu_reopen(cache, cpu, left);
 }
 
-static void cpu_unlock(struct kmag_cpu *cpu, unsigned long flags)
+static __always_inline void cpu_unlock(struct kmag_cpu *cpu, unsigned long flags)
 	__releases(&cpu->lock)
 {
 	raw_spin_unlock(&cpu->lock);
@@ -171,7 +227,7 @@ static void cpu_unlock(struct kmag_cpu *cpu, unsigned long flags)
 }
 
 /* Swap under the lock, which may change the capacity of the loaded one. */
-static void swap_locked(struct kmag_cpu *cpu)
+static void swap_locked(struct kmag_cache *cache, struct kmag_cpu *cpu)
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 	u32 rounds = pcp->rounds;
@@ -179,9 +235,9 @@ static void swap_locked(struct kmag_cpu *cpu)
 	lockdep_assert_held(&cpu->lock);
 	WRITE_ONCE(pcp->rounds, pcp->prev_rounds);	/* views look */
 	WRITE_ONCE(pcp->prev_rounds, rounds);
-	pcp->prev_cap = kmag_magazine_of(pcp->objs)->cap;
+	pcp->prev_cap = cap_of(pcp->objs);
 	swap(pcp->objs, pcp->prev_objs);
-	gate_open(cpu);
+	gate_open(cache, cpu);
 	cpu->stats[KMAG_SWAP]++;
 }
 
@@ -223,6 +279,7 @@ static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 	struct kmag_magazine *mag = NULL;
+	u32 cap = cap_of(pcp->objs);
 
 	lockdep_assert_held(&cpu->lock);
 	if (first)
@@ -230,15 +287,15 @@ static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
 					  kmag_magazine_of(pcp->prev_objs));
 	if (mag) {
 		pcp->prev_objs = pcp->objs;
-		pcp->prev_cap = pcp->hi;
+		pcp->prev_cap = cap;
 		pcp->objs = mag->objs;
 		pcp->rounds = mag->cap;
-		gate_open(cpu);
+		gate_open(cache, cpu);
 		return KMAG_ALLOC_DEPOT;
 	}
 	/* A hint: what others take meanwhile is made good by the next round. */
-	if (!first || READ_ONCE(node->free) >= pcp->hi)
-		pcp->rounds = kmag_slab_take(cache, node, pcp->objs, pcp->hi);
+	if (!first || READ_ONCE(node->free) >= cap)
+		pcp->rounds = kmag_slab_take(cache, node, pcp->objs, cap);
 	return KMAG_ALLOC_SLAB;
 }
 
@@ -266,7 +323,7 @@ static void *cpu_alloc(struct kmag_cache *cache, struct kmag_node *node,
 	pcp = &cpu->fast;
 	*tier = KMAG_ALLOC_MAG;
 	if (!pcp->rounds && pcp->prev_rounds)
-		swap_locked(cpu);
+		swap_locked(cache, cpu);
 	if (!pcp->rounds)
 		*tier = cpu_refill(cache, cpu, node, first);
 	if (*tier == KMAG_ALLOC_SLAB && paged)
@@ -350,25 +407,36 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 
 	lockdep_assert_held(&cpu->lock);
 	if (pcp->prev_rounds < pcp->prev_cap) {
-		swap_locked(cpu);
+		swap_locked(cache, cpu);
 		return KMAG_FREE_MAG;
 	}
 	mag = kmag_depot_get_empty(cache, &this_node(cache)->depot,
 				   kmag_magazine_of(pcp->prev_objs));
 	if (mag) {
 		pcp->prev_objs = pcp->objs;
-		pcp->prev_cap = pcp->hi;
+		pcp->prev_cap = cap_of(pcp->objs);
 		pcp->prev_rounds = pcp->rounds;
 		pcp->objs = mag->objs;
 		pcp->rounds = 0;
-		gate_open(cpu);
+		gate_open(cache, cpu);
 		return KMAG_FREE_DEPOT;
 	}
 	/* A whole run at once, and the magazine it was in is the empty one. */
 	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, left);
 	pcp->prev_rounds = 0;
-	swap_locked(cpu);
+	swap_locked(cache, cpu);
 	return KMAG_FREE_SLAB;
+}
+
+/* An object of a slab that drains. */
+static noinline enum kmag_stat free_home(struct kmag_cache *cache, void *obj)
+{
+	if (unlikely(in_nmi())) {
+		kmag_park(cache, obj);
+		return KMAG_PARKED;
+	}
+	kmag_count(cache, KMAG_HOME);
+	return kmag_free_to_slab(cache, obj);
 }
 
 /* Free into this CPU's magazines; past them if they are in use. */
@@ -385,8 +453,15 @@ static enum kmag_stat cpu_free(struct kmag_cache *cache, void *obj)
 		return kmag_free_to_slab(cache, obj);
 	cpu_lock(cache, cpu, &left);
 	pcp = &cpu->fast;
-	if (pcp->rounds >= pcp->hi)
-		tier = cpu_flush(cache, cpu, &left);
+	if (pcp->rounds >= pcp->hi) {
+		if (unlikely(!pcp->hi) && drains(obj))
+			goto home;
+		/* Closed, if not full; for good, if something drains. */
+		if (pcp->rounds < cap_of(pcp->objs))
+			gate_open(cache, cpu);
+		else
+			tier = cpu_flush(cache, cpu, &left);
+	}
 	pcp->objs[pcp->rounds++] = obj;
 	if (tier == KMAG_FREE_SLAB && !list_empty(&left.dead))
 		tier = KMAG_FREE_PAGE;
@@ -397,6 +472,11 @@ static enum kmag_stat cpu_free(struct kmag_cache *cache, void *obj)
 	cpu_unlock(cpu, flags);
 	kmag_slab_settle(cache, &left);
 	return tier;
+
+home:
+	cpu_unlock(cpu, flags);
+	kmag_slab_settle(cache, &left);
+	return free_home(cache, obj);
 }
 
 enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
@@ -410,7 +490,8 @@ enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
 	return tier;
 }
 
-enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
+/* Past the fast path, and past free_sorted(). */
+static noinline enum kmag_stat free_slow(struct kmag_cache *cache, void *obj)
 {
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
@@ -422,3 +503,71 @@ enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
 		return KMAG_FREE_MAG;
 	return cpu_free(cache, obj);
 }
+
+/*
+ * The fast path of a cache with draining slabs: their objects go home, others
+ * stay, for the price of a look at the slab. That is done with the magazines
+ * claimed, so that neither a fence nor an interrupt comes between look and push:
+ * whoever finds an object not draining pushes it before the marks are in force.
+ */
+static __always_inline notrace enum kmag_stat
+free_sorted(struct kmag_cache *cache, void *obj)
+{
+	struct kmag_here here;
+	void **objs;
+	s32 rounds;
+
+	preempt_disable();
+	here = kmag_here(kmag_pcp(cache));
+	if (unlikely(!kmag_claim(here)))
+		goto busy;
+	rounds = kmag_get(here.pcp->rounds);
+	/* Closed by a fence, which hi does not tell: one compare, as lo is 0 else. */
+	if (unlikely(rounds < kmag_get(here.pcp->lo)))
+		goto closed;
+	objs = kmag_get(here.pcp->objs);
+	if (unlikely((u32)rounds >= cap_of(objs)))
+		goto closed;
+	if (drains(obj))
+		goto home;
+	objs[(u32)rounds] = obj;
+	kmag_add(here.pcp->rounds, 1);
+	kmag_add(here.pcp->frees, 1);
+	kmag_release(here);
+	preempt_enable();
+	return KMAG_FREE_MAG;
+
+home:
+	kmag_release(here);
+	preempt_enable();
+	return free_home(cache, obj);
+closed:
+	kmag_release(here);
+busy:
+	preempt_enable();
+	return free_slow(cache, obj);
+}
+
+static __always_inline bool sorts(const struct kmag_cache *cache)
+{
+	/*
+	 * Set before a fence closed hi: who comes later gets here in any case.
+	 * As in drains(), a byte, and compared where it is.
+	 */
+	return unlikely(data_race(cache->draining));
+}
+
+notrace enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
+{
+	return sorts(cache) ? free_sorted(cache, obj) : free_slow(cache, obj);
+}
+
+/* The same again: a call in between is much of what an object may cost that stays. */
+notrace void kmag_free_slow(struct kmag_cache *cache, void *obj)
+{
+	if (sorts(cache))
+		free_sorted(cache, obj);
+	else
+		free_slow(cache, obj);
+}
+EXPORT_SYMBOL_GPL(kmag_free_slow);

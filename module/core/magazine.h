@@ -6,11 +6,18 @@
  * States of a CPU's gate, all changes under cpu->lock:
  *
  *	gate      lo, hi         magazines      left by
- *	OPEN      0, capacity    any            a fence: FENCED
+ *	OPEN      0, capacity    any            a fence: FENCED or MARKED
+ *	          0, 0           any            the same; or, when nothing drains
+ *	                                        any more, the CPU's next slow free
  *	FENCED    INT_MAX, 0     untouched      the CPU's next operation: drains,
  *	                                        OPEN; or the fence, after its
  *	                                        grace period: DRAINED
+ *	MARKED    INT_MAX, 0     untouched      the same, but the CPU keeps what is
+ *	                                        of no draining slab
  *	DRAINED   INT_MAX, 0     empty          the CPU's next operation: OPEN
+ *
+ * While slabs of the cache drain, an open gate is closed for frees alone: each
+ * looks at its slab (free_sorted()).
  */
 #ifndef _KMAG_MAGAZINE_H
 #define _KMAG_MAGAZINE_H

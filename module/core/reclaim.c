@@ -11,7 +11,7 @@
  * left is gone after three intervals: in the first one it was used, the second
  * ends with its objects in their slabs, the third with the slabs freed.
  *
- * Above: cache.c and debugfs. Below: fence, depot and slab.
+ * Above: cache.c and debugfs. Below: evacuate, fence, depot and slab.
  */
 #include <linux/export.h>
 #include <linux/sched.h>
@@ -19,6 +19,7 @@
 
 #include "account.h"
 #include "depot.h"
+#include "evacuate.h"
 #include "fence.h"
 #include "magazine.h"
 #include "park.h"
@@ -27,22 +28,6 @@
 #include "slab.h"
 
 static struct kmag_shrinker shrinker;
-
-/* Send one full magazine's objects of a depot home. Returns how many. */
-static unsigned long drain_one(struct kmag_cache *cache, struct kmag_depot *depot,
-			       struct kmag_leftovers *left)
-{
-	struct kmag_magazine *mag = kmag_depot_pop_full(cache, depot);
-	unsigned long nr;
-
-	if (!mag)
-		return 0;
-	nr = mag->cap;
-	kmag_slab_give(cache, mag->objs, nr, left);
-	atomic_long_sub(nr, &cache->transit);
-	kmag_depot_push_empty(depot, mag);
-	return nr;
-}
 
 unsigned long kmag_drain(struct kmag_cache *cache)
 {
@@ -60,7 +45,7 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 
 		/* So many as there are: others may go on filling it. */
 		nr = READ_ONCE(node->depot.nr_full);
-		while (nr-- && drain_one(cache, &node->depot, &left)) {
+		while (nr-- && kmag_depot_drain(cache, &node->depot, &left)) {
 			kmag_slab_settle(cache, &left);
 			cond_resched();
 		}
@@ -130,7 +115,7 @@ static void shrink_node(struct kmag_cache *cache, struct kmag_node *node,
 		want = DIV_ROUND_UP(nr - scan->looked, cache->slab_slots);
 		moved = 0;
 		if (!kmag_slab_reap(cache, node, 0, want, &left))
-			moved = drain_one(cache, &node->depot, &left);
+			moved = kmag_depot_drain(cache, &node->depot, &left);
 		list_for_each_entry(slab, &left.dead, list) {
 			scan->slots += slab->slots;
 			scan->looked += slab->slots;
@@ -175,6 +160,18 @@ void kmag_retain(struct kmag_cache *cache, enum kmag_retention retention)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_retain);
 
+/* Empty slabs that nobody needed in the interval, which ends. */
+static unsigned long idle_slabs(struct kmag_node *node)
+{
+	unsigned long idle, flags;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	idle = node->empty_min;
+	node->empty_min = node->nr[KMAG_EMPTY];
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return idle;
+}
+
 /*
  * From the top down, each step after the one that fills what it looks at: what
  * comes down now is idle, if it is, when the next interval ends.
@@ -191,7 +188,7 @@ static void decay_node(struct kmag_cache *cache, struct kmag_node *node)
 		idle = 0;
 	else if (retention == KMAG_EAGER)
 		idle = READ_ONCE(depot->nr_full);	/* a hint, as below */
-	while (idle-- && drain_one(cache, depot, &left)) {
+	while (idle-- && kmag_depot_drain(cache, depot, &left)) {
 		kmag_slab_settle(cache, &left);
 		cond_resched();
 	}
@@ -202,7 +199,7 @@ static void decay_node(struct kmag_cache *cache, struct kmag_node *node)
 		kmag_depot_purge(depot, max_t(unsigned int, KMAG_DEPOT_EMPTIES,
 					      has - min_t(unsigned int, has, idle)));
 
-	idle = kmag_slab_interval(node);
+	idle = idle_slabs(node);
 	has = READ_ONCE(node->nr[KMAG_EMPTY]);
 	if (retention == KMAG_LAZY)
 		idle = 0;
@@ -224,6 +221,7 @@ void kmag_decay(struct kmag_cache *cache)
 		kmag_depot_stock(cache, nid);
 		decay_node(cache, cache->node[nid]);
 	}
+	kmag_evacuate_tick(cache);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_decay);
 

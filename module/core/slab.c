@@ -12,12 +12,10 @@
 #include <linux/slab.h>
 
 #include "debug.h"
+#include "mark.h"
 #include "pages.h"
 #include "slab.h"
 #include "trace.h"
-
-/* Slabs taken away in one hold of node->lock. */
-#define KMAG_SLAB_BATCH	32
 
 void kmag_node_init(struct kmag_node *node, int nid)
 {
@@ -26,8 +24,10 @@ void kmag_node_init(struct kmag_node *node, int nid)
 	node->nid = nid;
 	raw_spin_lock_init(&node->lock);
 	INIT_LIST_HEAD(&node->empty);
-	for (i = 0; i < KMAG_SNAP_CLASSES; i++)
+	for (i = 0; i < KMAG_SNAP_CLASSES; i++) {
 		INIT_HLIST_HEAD(&node->partial[i]);
+		INIT_HLIST_HEAD(&node->draining[i]);
+	}
 }
 
 /* The class of a slab of which some objects are away, and some are not. */
@@ -58,7 +58,7 @@ static __always_inline void slab_move(struct kmag_node *node,
 	if (was != KMAG_FULL)
 		__hlist_del(&slab->hlist);
 	if (class != KMAG_FULL)
-		hlist_add_head(&slab->hlist, &node->partial[class]);
+		hlist_add_head(&slab->hlist, kmag_slab_list(node, slab));
 }
 
 /* There is one empty slab less. */
@@ -123,8 +123,10 @@ static noinline void slab_emptied(struct kmag_node *node, struct kmag_slab *slab
 	node->nr[KMAG_EMPTY]++;
 	node->empty_free += slab->slots;
 	list_add(&slab->list, &node->empty);
+	kmag_mark_emptied(node, slab);
 	/* Changes by kmag_retain(), at any time. */
-	if (node->nr[KMAG_EMPTY] > READ_ONCE(slab->cache->empty_max))
+	if (slab->draining ||
+	    node->nr[KMAG_EMPTY] > READ_ONCE(slab->cache->empty_max))
 		slab_unlink(node, slab, left);
 }
 
@@ -347,12 +349,13 @@ static noinline unsigned int take_empty(struct kmag_node *node,
 unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 			    void **objs, unsigned int nr)
 {
+	unsigned int got = 0, taken_back = 0;
 	unsigned long stride = cache->stride;
-	unsigned int got = 0;
 	unsigned long flags;
 	int class;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
+again:
 	for (class = KMAG_FULL - 1; class > KMAG_EMPTY; class--) {
 		if (hlist_empty(&node->partial[class]))
 			continue;
@@ -360,11 +363,18 @@ unsigned int kmag_slab_take(struct kmag_cache *cache, struct kmag_node *node,
 		if (got == nr)
 			break;
 	}
+	/* Draining slabs are used already: before empty ones. */
+	if (got < nr && unlikely(node->nr_draining)) {
+		taken_back += kmag_mark_take_back(cache, node, nr - got);
+		goto again;
+	}
 	if (got < nr)
 		got += take_empty(node, stride, objs + got, nr - got);
 	node->free -= got;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 
+	if (unlikely(taken_back))
+		kmag_mark_gone(cache, node, taken_back);
 	if (got) {
 		kmag_count(cache, KMAG_REFILL);
 		kmag_count_by(cache, KMAG_REFILL_OBJS, got);
@@ -468,6 +478,8 @@ static void **give_batch(struct kmag_cache *cache, void **objs, void **end,
 		objs = slab_give(cache, node, slab, objs, end, left);
 		slab = objs != end ? slab_of_cache(cache, *objs, &near) : NULL;
 	} while (slab && slab->nid == node->nid);
+	if (unlikely(kmag_node_sparse(cache, node) || kmag_node_packed(node)))
+		kmag_mark_poke(cache);
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return objs;
 }
@@ -509,17 +521,6 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_slab_reap);
 
-unsigned long kmag_slab_interval(struct kmag_node *node)
-{
-	unsigned long idle, flags;
-
-	raw_spin_lock_irqsave(&node->lock, flags);
-	idle = node->empty_min;
-	node->empty_min = node->nr[KMAG_EMPTY];
-	raw_spin_unlock_irqrestore(&node->lock, flags);
-	return idle;
-}
-
 struct kmag_slab *kmag_slab_next(const struct kmag_cache *cache,
 				 unsigned long *nr)
 {
@@ -556,6 +557,8 @@ unsigned long kmag_slab_settle_all(struct kmag_cache *cache,
 		report_bad(cache, left);
 	list_for_each_entry_safe(slab, next, &left->dead, list) {
 		list_del(&slab->list);
+		if (slab->draining)
+			kmag_mark_returned(cache, slab);
 		trace_kmag_slab_destroy(cache, slab);
 		kmag_table_del(slab);
 		account_pages(slab, -1);

@@ -13,8 +13,10 @@
  *	KMAG_EMPTY   none                empty         partial, full; freed when
  *	                                               there are more than
  *	                                               cache->empty_max
- *	1 to 8       some: class - 1 is  partial[]     any
+ *	1 to 8       some: class - 1 is  partial[]     any, or draining: mark.c
  *	             the full eighths
+ *	the same,    the same            draining[]    partial again; freed as soon
+ *	->draining                                     as it is empty
  *	KMAG_FULL    all                 on no list    partial, empty
  *	(leftovers)  none                left->dead    freed by kmag_slab_settle()
  *
@@ -29,6 +31,9 @@
 #include "debug.h"
 #include "internal.h"
 #include "table.h"
+
+/* Slabs moved, or objects given, in one hold of node->lock. */
+#define KMAG_SLAB_BATCH	32
 
 /* Bad frees of one batch that are reported each; all are counted. */
 #define KMAG_BAD_SHOWN	2U
@@ -63,6 +68,8 @@ struct kmag_leftovers {
  * @nid: memory node
  * @class: of the list it is on
  * @order: of its pages
+ * @draining: to become empty; a hint without node->lock
+ * @rests: not to be marked before this interval
  * @away: bitmap, set for an object that is away
  */
 struct kmag_slab {
@@ -79,6 +86,8 @@ struct kmag_slab {
 	u16 nid;
 	u8 class;
 	u8 order;
+	bool draining;
+	u32 rests;
 	unsigned long away[];
 };
 
@@ -153,15 +162,6 @@ unsigned int kmag_slab_reap(struct kmag_cache *cache, struct kmag_node *node,
 
 unsigned long kmag_slab_settle_all(struct kmag_cache *cache,
 				   struct kmag_leftovers *left);
-
-/**
- * kmag_slab_interval - end an interval of a node's slabs and begin the next
- * @node: the node
- *
- * Context: Any but NMI. Takes node->lock.
- * Return: empty slabs that nobody needed: the least there ever were.
- */
-unsigned long kmag_slab_interval(struct kmag_node *node);
 
 /**
  * kmag_slab_settle - free slabs, report misuse

@@ -190,6 +190,48 @@ DEFINE_EVENT(kmag_slab, kmag_slab_destroy,
 	TP_ARGS(cache, slab)
 );
 
+/* A draining slab has become empty: kmag_slab_destroy follows. */
+DEFINE_EVENT(kmag_slab, kmag_return,
+	TP_PROTO(const struct kmag_cache *cache, const struct kmag_slab *slab),
+	TP_ARGS(cache, slab)
+);
+
+DECLARE_EVENT_CLASS(kmag_marks,
+
+	TP_PROTO(const struct kmag_cache *cache, int node, unsigned int slabs),
+
+	TP_ARGS(cache, node, slabs),
+
+	TP_STRUCT__entry(
+		__array(char, name, KMAG_NAME_LEN)
+		__field(u32, id)
+		__field(int, node)
+		__field(u32, slabs)
+	),
+
+	TP_fast_assign(
+		memcpy(__entry->name, cache->name, KMAG_NAME_LEN);
+		__entry->id = cache->id;
+		__entry->node = node;
+		__entry->slabs = slabs;
+	),
+
+	TP_printk("name=%s-%u node=%d slabs=%u", __entry->name, __entry->id,
+		  __entry->node, __entry->slabs)
+);
+
+/* Slabs are to become empty; those marked in one lock hold. */
+DEFINE_EVENT(kmag_marks, kmag_mark,
+	TP_PROTO(const struct kmag_cache *cache, int node, unsigned int slabs),
+	TP_ARGS(cache, node, slabs)
+);
+
+/* They are not any more: taken back, or left alone. */
+DEFINE_EVENT(kmag_marks, kmag_unmark,
+	TP_PROTO(const struct kmag_cache *cache, int node, unsigned int slabs),
+	TP_ARGS(cache, node, slabs)
+);
+
 #endif /* _KMAG_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -39,6 +39,7 @@ struct validation {
 	unsigned long bytes;
 	unsigned long tail;
 	unsigned long meta;	/* of descriptors */
+	unsigned long draining;	/* slabs that are */
 };
 
 static __printf(2, 3) void found(struct validation *v, const char *fmt, ...)
@@ -155,6 +156,9 @@ static void check_cached(struct validation *v)
 		else if (!test_bit(slot, slab->away))
 			found(v, "object %p is in a magazine and in its slab",
 			      obj);
+		else if (READ_ONCE(slab->draining))
+			found(v, "object %p is in a magazine, but its slab drains",
+			      obj);
 		rcu_read_unlock();
 		cond_resched();
 	}
@@ -165,12 +169,14 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 	struct kmag_node *node = v->cache->node[slab->nid];
 	unsigned long flags;
 	unsigned int away, inuse;
+	bool draining;
 	u8 class;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
 	away = bitmap_weight(slab->away, slab->slots);
 	inuse = slab->inuse;
 	class = slab->class;
+	draining = slab->draining;
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 
 	if (away != inuse)
@@ -179,7 +185,11 @@ static void check_slab(struct validation *v, struct kmag_slab *slab)
 	if (class != kmag_slab_class(slab->slots, away))
 		found(v, "slab %lu: %u of %u away, in class %u",
 		      kmag_slab_pfn(slab), away, slab->slots, class);
+	if (draining && (!away || away == slab->slots))
+		found(v, "slab %lu: %u of %u away, and drains",
+		      kmag_slab_pfn(slab), away, slab->slots);
 	v->slabs++;
+	v->draining += draining;
 	v->slots += slab->slots;
 	v->away += away;
 	v->by_class[kmag_slab_class(slab->slots, away)]++;
@@ -233,6 +243,9 @@ static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
 	if (v->slabs != snap->slabs || v->slots != snap->slots)
 		found(v, "%lu slabs with %lu slots found, %llu with %llu counted",
 		      v->slabs, v->slots, snap->slabs, snap->slots);
+	if (v->draining != snap->draining)
+		found(v, "%lu slabs drain, %llu counted", v->draining,
+		      snap->draining);
 	if (v->slots - v->away != snap->slab_free)
 		found(v, "%lu slots free in bitmaps, %llu counted",
 		      v->slots - v->away, snap->slab_free);

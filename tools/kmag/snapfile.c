@@ -49,6 +49,8 @@ static const char * const stat_names[KMAG_NR_STATS] = {
 	[KMAG_BUSY] = "busy", [KMAG_FENCE] = "fence", [KMAG_SLAB_NEW] = "slab_new",
 	[KMAG_SLAB_FREED] = "slab_freed", [KMAG_SLAB_FALLBACK] = "slab_fallback",
 	[KMAG_PARKED] = "parked", [KMAG_PARK_FULL] = "park_full",
+	[KMAG_MARK] = "mark", [KMAG_UNMARK] = "unmark", [KMAG_RETURN] = "return",
+	[KMAG_HOME] = "home", [KMAG_DRAINING_MS] = "draining_ms",
 };
 
 static json_int_t word_get(const struct kmag_snap_cache *c, const struct word *w)

@@ -50,7 +50,7 @@ def slab_map(path):
         for line in file:
             if line.startswith(('kmag ', '#')):
                 continue
-            _, _, _, slots, inuse, bits = line.split()
+            slots, inuse, bits = line.split()[3:6]
             rows.append((int(slots), int(inuse), int(bits.replace(',', ''), 16)))
     return rows
 

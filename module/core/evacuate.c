@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Evacuation. A LIFO array hands the object that was freed last straight back, so
+ * what a spike left stays as it is: every slab held by a few objects. Here the
+ * emptiest slabs, whose objects fit into the free slots of the others, are
+ * marked. A marked slab gets no new objects, and those it has come home when they
+ * are freed: so it empties as fast as its objects are freed, and goes back.
+ *
+ * Order, which Documentation/design.rst argues for: say that slabs drain, shut
+ * the depots, mark, empty the depots, close all gates, wait one grace period,
+ * drain the CPUs that are still closed, open the depots. From then on no magazine
+ * holds an object of a draining slab, and none can get one: each free looks at
+ * its slab, a refill takes slabs back before it takes from them.
+ *
+ * It is woken by events: a flush that finds its node sparse, or compact again, the
+ * last draining slab that becomes empty. Who flushes may be in any context, so
+ * an irq_work queues the work item; it waits for nobody and sends nothing.
+ *
+ * Above: cache.c and reclaim.c. Below: fence, depot and slab.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+
+#include "account.h"
+#include "depot.h"
+#include "evacuate.h"
+#include "fence.h"
+#include "mark.h"
+#include "slab.h"
+
+/* Ask @is under a node's lock; true if any node's answer is. */
+static bool any_node(struct kmag_cache *cache,
+		     bool (*is)(const struct kmag_cache *cache,
+				const struct kmag_node *node))
+{
+	bool found = false;
+	int nid;
+
+	for_each_node(nid) {
+		struct kmag_node *node = cache->node[nid];
+		unsigned long flags;
+
+		raw_spin_lock_irqsave(&node->lock, flags);
+		found |= is(cache, node);
+		raw_spin_unlock_irqrestore(&node->lock, flags);
+	}
+	return found;
+}
+
+static bool is_sparse(const struct kmag_cache *cache,
+		      const struct kmag_node *node)
+{
+	return kmag_node_sparse(cache, node);
+}
+
+static bool is_draining(const struct kmag_cache *cache,
+			const struct kmag_node *node)
+{
+	return node->nr_draining;
+}
+
+static unsigned long away(const struct kmag_cache *cache)
+{
+	unsigned long sum = 0;
+	int nid;
+
+	for_each_node(nid)
+		/* Hints: somebody changes them meanwhile. */
+		sum += READ_ONCE(cache->node[nid]->slots) -
+		       READ_ONCE(cache->node[nid]->free);
+	return sum;
+}
+
+/* Account for the time in which slabs drained. */
+static void account_time(struct kmag_cache *cache)
+{
+	struct kmag_evac *evac = &cache->evac;
+	unsigned long now = jiffies;
+
+	if (cache->draining)
+		kmag_count_by(cache, KMAG_DRAINING_MS,
+			      jiffies_to_msecs(now - evac->since));
+	evac->since = now;
+}
+
+static void shut_depots(struct kmag_cache *cache, bool shut)
+{
+	int nid;
+
+	for_each_node(nid)
+		kmag_depot_shut(&cache->node[nid]->depot, shut);
+}
+
+/* All full magazines of the depots go home: they are shut, so it ends. */
+static void sweep_depots(struct kmag_cache *cache)
+{
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	int nid;
+
+	for_each_node(nid)
+		while (kmag_depot_drain(cache, &cache->node[nid]->depot,
+					&left)) {
+			kmag_slab_settle(cache, &left);
+			cond_resched();
+		}
+}
+
+/* The emptiest first. */
+static bool mark_nodes(struct kmag_cache *cache)
+{
+	bool marked = false;
+	int nid, class;
+
+	for_each_node(nid)
+		for (class = KMAG_EMPTY + 1; class < KMAG_FULL; class++)
+			while (kmag_mark_class(cache, cache->node[nid],
+					       class)) {
+				marked = true;
+				cond_resched();
+			}
+	return marked;
+}
+
+static bool mark_all(struct kmag_cache *cache)
+{
+	bool marked;
+
+	account_time(cache);
+	/* Views, and tests, look. */
+	WRITE_ONCE(cache->evac.marking, true);
+	/* Is seen by who finds its gate closed. */
+	WRITE_ONCE(cache->draining, true);
+	shut_depots(cache, true);
+	marked = mark_nodes(cache);
+	if (marked) {
+		/* What was cached there is away no more: room for some more. */
+		sweep_depots(cache);
+		mark_nodes(cache);
+		kmag_fence_marked(cache);
+		cache->evac.idle = 0;
+	}
+	shut_depots(cache, false);
+	WRITE_ONCE(cache->evac.marking, false);
+	return marked;
+}
+
+/* If nothing drains any more, frees need not look: each CPU finds out itself. */
+static void end_if_done(struct kmag_cache *cache)
+{
+	account_time(cache);
+	if (cache->draining && !any_node(cache, is_draining))
+		WRITE_ONCE(cache->draining, false);
+}
+
+static void undo_node(struct kmag_cache *cache, struct kmag_node *node,
+		      unsigned int rest)
+{
+	while (kmag_mark_undo(cache, node, rest))
+		cond_resched();
+}
+
+static void undo_all(struct kmag_cache *cache, unsigned int rest)
+{
+	int nid;
+
+	for_each_node(nid)
+		undo_node(cache, cache->node[nid], rest);
+}
+
+/* Little is left to be gained there: what is left is no excess. */
+static void undo_packed(struct kmag_cache *cache)
+{
+	int nid;
+
+	for_each_node(nid) {
+		struct kmag_node *node = cache->node[nid];
+		unsigned long flags;
+		bool packed;
+
+		raw_spin_lock_irqsave(&node->lock, flags);
+		packed = kmag_node_packed(node);
+		raw_spin_unlock_irqrestore(&node->lock, flags);
+		if (packed)
+			undo_node(cache, node, 0);
+	}
+}
+
+/* Has no slab become empty for too long? */
+static bool is_hopeless(struct kmag_cache *cache)
+{
+	unsigned long returned = kmag_sum(cache, KMAG_RETURN);
+	struct kmag_evac *evac = &cache->evac;
+	/* Written by the tick: one that is missed comes again. */
+	bool ticked = xchg(&evac->ticked, false);
+
+	if (returned != evac->returned || !cache->draining)
+		evac->idle = 0;
+	else if (ticked)
+		evac->idle++;
+	evac->returned = returned;
+	return evac->idle >= KMAG_EVAC_PATIENCE;
+}
+
+bool kmag_evacuate(struct kmag_cache *cache)
+{
+	bool marked = false;
+
+	lockdep_assert_held(&cache->fence_lock);
+	if (is_hopeless(cache))
+		undo_all(cache, KMAG_EVAC_HOPELESS);
+	undo_packed(cache);
+	if (any_node(cache, is_sparse))
+		marked = mark_all(cache);
+	end_if_done(cache);
+	return marked;
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate);
+
+/* Are objects freed so fast that marks would be wrong at once? */
+static bool still_falls(struct kmag_cache *cache)
+{
+	struct kmag_evac *evac = &cache->evac;
+	unsigned long was = evac->away;
+
+	evac->away = away(cache);
+	if ((!was || evac->away < was - was / 8) &&
+	    evac->waits++ < KMAG_EVAC_WAITS)
+		return true;
+	evac->away = 0;
+	evac->waits = 0;
+	return false;
+}
+
+static void queue(struct kmag_cache *cache, unsigned long delay)
+{
+	/* Unbound: no work item goes to an isolated CPU. */
+	if (!READ_ONCE(cache->evac.off))
+		queue_delayed_work(kmag_unbound_wq, &cache->evac.work, delay);
+}
+
+static void evac_work(struct work_struct *work)
+{
+	struct kmag_cache *cache = container_of(to_delayed_work(work),
+						struct kmag_cache, evac.work);
+	bool wait, lazy = READ_ONCE(cache->retention) == KMAG_LAZY;
+	bool in_vain = lazy;
+
+	mutex_lock(&cache->fence_lock);
+	wait = !lazy && any_node(cache, is_sparse) && still_falls(cache);
+	if (lazy)
+		undo_all(cache, 0);
+	else if (!wait)
+		/* If it stays sparse, and nothing can be marked, it has to rest. */
+		in_vain = !kmag_evacuate(cache) && any_node(cache, is_sparse);
+	end_if_done(cache);
+	mutex_unlock(&cache->fence_lock);
+
+	/* Looks after it has armed: the last event may have been meanwhile. */
+	WRITE_ONCE(cache->evac.armed, !wait && !in_vain);
+	if (wait || (!in_vain && any_node(cache, is_sparse)))
+		queue(cache, KMAG_EVAC_DELAY);
+}
+
+/* Of an event, in hard interrupt context; on PREEMPT_RT in a thread. */
+static void evac_poke(struct irq_work *poke)
+{
+	queue(container_of(poke, struct kmag_cache, evac.poke),
+	      KMAG_EVAC_DELAY);
+}
+
+void kmag_evacuate_tick(struct kmag_cache *cache)
+{
+	struct kmag_evac *evac = &cache->evac;
+
+	if (READ_ONCE(evac->off))
+		return;
+	/* Marks look at it, at any time. */
+	WRITE_ONCE(evac->interval, evac->interval + 1);
+	WRITE_ONCE(evac->ticked, true);
+	if (READ_ONCE(cache->draining) ||
+	    (READ_ONCE(cache->retention) != KMAG_LAZY &&
+	     any_node(cache, is_sparse)))
+		queue(cache, 0);
+	else
+		WRITE_ONCE(evac->armed, READ_ONCE(cache->retention) != KMAG_LAZY);
+}
+
+void kmag_evacuate_init(struct kmag_cache *cache)
+{
+	struct kmag_evac *evac = &cache->evac;
+
+	/* An interrupt is not hurried for it: the next tick will do. */
+	evac->poke = IRQ_WORK_INIT_LAZY(evac_poke);
+	INIT_DELAYED_WORK(&evac->work, evac_work);
+	evac->floor = KMAG_EVAC_SLABS * cache->slab_slots + 2 * cache->capacity;
+	evac->armed = true;
+}
+
+void kmag_evacuate_off(struct kmag_cache *cache)
+{
+	WRITE_ONCE(cache->evac.off, true);
+	WRITE_ONCE(cache->evac.armed, false);
+	irq_work_sync(&cache->evac.poke);
+	cancel_delayed_work_sync(&cache->evac.work);
+}
+EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate_off);
+
+void kmag_evacuate_exit(struct kmag_cache *cache)
+{
+	kmag_evacuate_off(cache);
+	mutex_lock(&cache->fence_lock);
+	undo_all(cache, 0);
+	end_if_done(cache);
+	mutex_unlock(&cache->fence_lock);
+}

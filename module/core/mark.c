@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Marks: which slabs are to become empty. All changes are made under node->lock,
+ * a few at a time; ->draining of a slab is read without it by every free of a
+ * cache that has such slabs, as a hint.
+ *
+ * Above: slab.c, which asks here where draining slabs are another matter, and
+ * evacuate.c.
+ */
+#include "mark.h"
+#include "trace.h"
+
+static void move(struct kmag_node *node, struct kmag_slab *slab, bool draining)
+{
+	lockdep_assert_held(&node->lock);
+	__hlist_del(&slab->hlist);
+	WRITE_ONCE(slab->draining, draining);	/* each free may look */
+	hlist_add_head(&slab->hlist, kmag_slab_list(node, slab));
+}
+
+static void mark(struct kmag_node *node, struct kmag_slab *slab)
+{
+	move(node, slab, true);
+	node->nr_draining++;
+	node->draining_slots += slab->slots;
+	node->draining_bytes += kmag_slab_bytes(slab);
+}
+
+static void uncount(struct kmag_node *node, struct kmag_slab *slab)
+{
+	lockdep_assert_held(&node->lock);
+	node->nr_draining--;
+	node->draining_slots -= slab->slots;
+	node->draining_bytes -= kmag_slab_bytes(slab);
+}
+
+static void unmark(struct kmag_cache *cache, struct kmag_node *node,
+		   struct kmag_slab *slab, unsigned int rest)
+{
+	move(node, slab, false);
+	uncount(node, slab);
+	/* Goes on once a second, whatever we do. */
+	slab->rests = READ_ONCE(cache->evac.interval) + rest;
+}
+
+/* Free slots that the slabs which are kept shall have. */
+static unsigned long room(struct kmag_cache *cache, struct kmag_node *node)
+{
+	return max_t(unsigned long, 2 * cache->capacity,
+		     kmag_node_away(node) >> KMAG_EVAC_ROOM_SHIFT);
+}
+
+unsigned int kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
+			     int class)
+{
+	u32 now = READ_ONCE(cache->evac.interval);	/* as in unmark() */
+	unsigned int looks = KMAG_SLAB_BATCH, marked = 0;
+	struct kmag_slab *slab;
+	struct hlist_node *next;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	hlist_for_each_entry_safe(slab, next, &node->partial[class], hlist) {
+		if (!looks--)
+			break;
+		if ((s32)(slab->rests - now) > 0)
+			continue;
+		/* Its slots are spare no more, nor are those its objects get. */
+		if (kmag_node_spare(node) <
+		    (long)(room(cache, node) + slab->slots))
+			break;
+		mark(node, slab);
+		marked++;
+	}
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	if (marked) {
+		kmag_count_by(cache, KMAG_MARK, marked);
+		trace_kmag_mark(cache, node->nid, marked);
+	}
+	return marked;
+}
+
+static struct kmag_slab *fullest(struct kmag_node *node)
+{
+	int class;
+
+	lockdep_assert_held(&node->lock);
+	for (class = KMAG_FULL - 1; class > KMAG_EMPTY; class--)
+		if (!hlist_empty(&node->draining[class]))
+			return hlist_entry(node->draining[class].first,
+					   struct kmag_slab, hlist);
+	return NULL;
+}
+
+unsigned int kmag_mark_undo(struct kmag_cache *cache, struct kmag_node *node,
+			    unsigned int rest)
+{
+	struct kmag_slab *slab;
+	unsigned int undone = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	while (undone < KMAG_SLAB_BATCH && (slab = fullest(node))) {
+		unmark(cache, node, slab, rest);
+		undone++;
+	}
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	if (undone)
+		kmag_mark_gone(cache, node, undone);
+	return undone;
+}
+
+unsigned int kmag_mark_take_back(struct kmag_cache *cache,
+				 struct kmag_node *node, unsigned int want)
+{
+	unsigned int taken = 0, had = 0;
+	struct kmag_slab *slab;
+
+	while (had < want && (slab = fullest(node))) {
+		unmark(cache, node, slab, KMAG_EVAC_REST);
+		had += slab->slots - slab->inuse;
+		taken++;
+	}
+	return taken;
+}
+
+void kmag_mark_gone(struct kmag_cache *cache, struct kmag_node *node,
+		    unsigned int slabs)
+{
+	kmag_count_by(cache, KMAG_UNMARK, slabs);
+	trace_kmag_unmark(cache, node->nid, slabs);
+}
+
+void kmag_mark_emptied(struct kmag_node *node, struct kmag_slab *slab)
+{
+	if (likely(!slab->draining))
+		return;
+	uncount(node, slab);
+	if (!node->nr_draining)
+		kmag_mark_poke(slab->cache);
+}
+
+void kmag_mark_returned(struct kmag_cache *cache, struct kmag_slab *slab)
+{
+	kmag_count(cache, KMAG_RETURN);
+	trace_kmag_return(cache, slab);
+}
+
+void kmag_mark_poke(struct kmag_cache *cache)
+{
+	/* Twice at once does no harm. */
+	if (!READ_ONCE(cache->evac.armed))
+		return;
+	WRITE_ONCE(cache->evac.armed, false);
+	/* It wakes nobody now. A work item may not be queued under a raw lock. */
+	irq_work_queue(&cache->evac.poke);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Marks: slabs that are to become empty. The bookkeeping of evacuate.c, which
+ * says when, at the slabs, which know nothing of it but these calls.
+ *
+ * A marked slab is draining: partial, on a list of its own, and nothing is taken
+ * from it. It ends empty, and goes to the page allocator, or is taken back.
+ */
+#ifndef _KMAG_MARK_H
+#define _KMAG_MARK_H
+
+#include "internal.h"
+#include "slab.h"
+
+/* The list of a partial slab. */
+static inline struct hlist_head *kmag_slab_list(struct kmag_node *node,
+						const struct kmag_slab *slab)
+{
+	return (slab->draining ? node->draining : node->partial) + slab->class;
+}
+
+/*
+ * Free slots that are left if every draining slab has become empty: those of
+ * other partial slabs less the objects that have to find a place there.
+ */
+static inline long kmag_node_spare(const struct kmag_node *node)
+{
+	lockdep_assert_held(&node->lock);
+	return node->free - node->empty_free - node->draining_slots;
+}
+
+static inline unsigned long kmag_node_away(const struct kmag_node *node)
+{
+	return node->slots - node->free;
+}
+
+/* Is it worth while to mark some? */
+static inline bool kmag_node_sparse(const struct kmag_cache *cache,
+				    const struct kmag_node *node)
+{
+	return kmag_node_spare(node) > (long)(cache->evac.floor +
+	       (kmag_node_away(node) >> KMAG_EVAC_START_SHIFT));
+}
+
+/* Are some marked, though there is little left to be gained? */
+static inline bool kmag_node_packed(const struct kmag_node *node)
+{
+	return unlikely(node->nr_draining) &&
+	       (node->free - node->empty_free) * KMAG_EVAC_STOP <
+	       kmag_node_away(node);
+}
+
+/**
+ * kmag_mark_class - mark slabs of one class, a few
+ * @cache: the cache
+ * @node: the node
+ * @class: partial slabs of this fullness
+ *
+ * As long as what is away in draining slabs fits into the others. Those that
+ * rest are passed over.
+ *
+ * Context: Process context. Takes node->lock.
+ * Return: how many; with 0, come with the next class.
+ */
+unsigned int kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
+			     int class);
+
+/**
+ * kmag_mark_undo - let slabs drain no more, a few
+ * @cache: the cache
+ * @node: the node
+ * @rest: so many intervals none of them is marked again
+ *
+ * Context: Process context. Takes node->lock.
+ * Return: how many; 0 when none is left.
+ */
+unsigned int kmag_mark_undo(struct kmag_cache *cache, struct kmag_node *node,
+			    unsigned int rest);
+
+/**
+ * kmag_mark_take_back - take draining slabs back, as objects are wanted
+ * @cache: the cache
+ * @node: the node; its lock is held
+ * @want: free objects; fewer are had if there are no more
+ *
+ * The fullest first. Once the lock is dropped the caller tells kmag_mark_gone().
+ *
+ * Return: how many.
+ */
+unsigned int kmag_mark_take_back(struct kmag_cache *cache,
+				 struct kmag_node *node, unsigned int want);
+
+/* Slabs were taken back. No raw lock is held. */
+void kmag_mark_gone(struct kmag_cache *cache, struct kmag_node *node,
+		    unsigned int slabs);
+
+/* Nothing of @slab is away any more. It stays draining in name, for settle. */
+void kmag_mark_emptied(struct kmag_node *node, struct kmag_slab *slab);
+
+/* A draining slab goes to the page allocator. No raw lock is held. */
+void kmag_mark_returned(struct kmag_cache *cache, struct kmag_slab *slab);
+
+/* Have evacuation look, once. Any context, with raw locks held, too. */
+void kmag_mark_poke(struct kmag_cache *cache);
+
+#endif /* _KMAG_MARK_H */
