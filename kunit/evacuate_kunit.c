@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Evacuation, step by step: nothing happens here but what a test asks for. What
+ * the worker makes of it is in spike_kunit.c.
+ */
+#include <kunit/test.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "depot.h"
+#include "evacuate.h"
+#include "field.h"
+#include "magazine.h"
+#include "reclaim.h"
+#include "slab.h"
+#include "util.h"
+
+static void marks_the_emptiest(struct kunit *test)
+{
+	struct field f = field_make(test, 3, 13);
+	unsigned long spare, room = 2 * f.cache->capacity;
+	unsigned int i, away = 0, marked;
+
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	KUNIT_EXPECT_TRUE(test, f.cache->draining);
+	KUNIT_EXPECT_FALSE(test, f.cache->evac.marking);
+	KUNIT_EXPECT_GT(test, f.node->depot.full_max, 0);
+	for (i = 0; i < f.nr; i++) {
+		struct kmag_slab *slab = kmag_test_slab_of(f.objs[i]);
+
+		if (slab->draining)
+			KUNIT_EXPECT_EQ(test, slab->inuse, 3);
+		away += slab->draining;
+	}
+	marked = f.node->nr_draining;
+	KUNIT_EXPECT_GT(test, marked, SLABS / 4);
+	KUNIT_EXPECT_LT(test, marked, SLABS / 2);
+	KUNIT_EXPECT_EQ(test, marked * 3, away);
+	KUNIT_EXPECT_EQ(test, marked * f.slots, f.node->draining_slots);
+	KUNIT_EXPECT_EQ(test, marked, kmag_test_stat(f.cache, KMAG_MARK));
+	/* What is live in them fits, with room to spare for less than one more. */
+	spare = f.node->free - f.node->draining_slots;
+	KUNIT_EXPECT_GE(test, spare, room);
+	KUNIT_EXPECT_LT(test, spare, room + f.slots);
+	/* As many as can be: to do it again changes nothing. */
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
+	KUNIT_EXPECT_EQ(test, marked, f.node->nr_draining);
+	field_finish(test, &f);
+}
+
+static void leaves_the_compact_alone(struct kunit *test)
+{
+	/* A sixteenth is free; and nearly all, of few slabs. */
+	struct field dense = field_make(test, 15, 15), few = field_make(test, 1, 0);
+
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&dense));
+	KUNIT_EXPECT_FALSE(test, dense.cache->draining);
+	field_finish(test, &dense);
+
+	while (few.nr > KMAG_EVAC_SLABS)
+		kmag_cache_free(few.cache, few.objs[--few.nr]);
+	kmag_cache_shrink(few.cache);
+	KUNIT_EXPECT_EQ(test, few.node->nr_slabs, KMAG_EVAC_SLABS);
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&few));
+	field_finish(test, &few);
+}
+
+static void free_goes_home_or_stays(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 12);
+	unsigned long slabs = f.node->nr_slabs, frees;
+	struct kmag_slab *slab;
+	void *first, *last;
+	unsigned int i;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	first = field_pick(test, &f, true);
+	slab = kmag_test_slab_of(first);
+	KUNIT_ASSERT_EQ(test, slab->inuse, 2);
+	for (i = 0; kmag_test_slab_of(f.objs[i]) != slab; i++)
+		;
+	last = f.objs[i];
+	f.objs[i] = f.objs[--f.nr];
+
+	kmag_cache_free(f.cache, first);
+	KUNIT_EXPECT_EQ(test, slab->inuse, 1);
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_HOME), 1);
+	kmag_test_exact(test, f.cache, f.nr + 1);
+	/* The slab goes with its last object, whatever may be kept. */
+	KUNIT_ASSERT_GT(test, f.cache->empty_max, 0);
+	kmag_cache_free(f.cache, last);
+	KUNIT_EXPECT_EQ(test, f.node->nr_slabs, slabs - 1);
+	KUNIT_EXPECT_EQ(test, f.node->nr[KMAG_EMPTY], 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_RETURN), 1);
+	kmag_test_exact(test, f.cache, f.nr);
+
+	/* Of another slab: where a free goes that is not looked at. */
+	frees = kmag_test_stat(f.cache, KMAG_FREE_MAG);
+	kmag_cache_free(f.cache, field_pick(test, &f, false));
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 1);
+	/* The first one came to a gate that the fence had closed. */
+	kmag_cache_free(f.cache, field_pick(test, &f, false));
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_MAG), frees + 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->fast.hi, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->fast.lo, 0);
+	field_finish(test, &f);
+}
+
+/* In bulk, and so many that magazines are changed. */
+static void bulk_is_sorted(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 13);
+	unsigned long draining = 0, exchanges;
+	unsigned int i;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	for (i = 0; i < f.nr; i++)
+		draining += field_drains(f.objs[i]);
+	exchanges = kmag_test_stat(f.cache, KMAG_FREE_DEPOT);
+	kmag_cache_free_bulk(f.cache, f.nr, f.objs);
+	f.nr = 0;
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_HOME), draining);
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_RETURN),
+			kmag_test_stat(f.cache, KMAG_MARK));
+	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_FREE_DEPOT),
+			exchanges);
+	kmag_test_exact(test, f.cache, 0);
+}
+
+/* When nothing drains any more, the fast path is open again. */
+static void ends_by_itself(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 13);
+	unsigned long frees;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	while (f.node->nr_draining)
+		kmag_cache_free(f.cache, field_pick(test, &f, true));
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
+	KUNIT_EXPECT_FALSE(test, f.cache->draining);
+	kmag_cache_free(f.cache, field_pick(test, &f, false));
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->fast.hi,
+			f.cache->capacity);
+	frees = kmag_test_cpu(f.cache)->fast.frees;
+	kmag_cache_free(f.cache, field_pick(test, &f, false));
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->fast.frees, frees + 1);
+	field_finish(test, &f);
+}
+
+/* Free so many that they fill a CPU's magazines and two of the depot. */
+static void fill(struct kunit *test, struct field *f)
+{
+	unsigned int i, nr = 4 * f->cache->capacity;
+
+	for (i = 0; i < nr; i++) {
+		kmag_cache_free(f->cache, f->objs[i]);
+		f->objs[i] = f->objs[--f->nr];
+	}
+	KUNIT_ASSERT_EQ(test, field_rounds(f), 2 * f->cache->capacity);
+	KUNIT_ASSERT_EQ(test, f->node->depot.nr_full, 2);
+}
+
+static void magazines_and_depot_are_swept(struct kunit *test)
+{
+	struct field f = field_make(test, 5, 5);
+
+	fill(test, &f);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	/* This CPU waited, and so did not use them. */
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	KUNIT_EXPECT_EQ(test, f.node->depot.nr_full, 0);
+	/* That no magazine has an object of a draining slab is looked at, too. */
+	field_finish(test, &f);
+}
+
+/* Close this CPU's gate as a fence does, before its grace period ends. */
+static void close_gate(struct kmag_cpu *cpu, enum kmag_gate gate)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cpu->lock, flags);
+	cpu->gate = gate;
+	WRITE_ONCE(cpu->fast.lo, INT_MAX);	/* as the fence writes them */
+	WRITE_ONCE(cpu->fast.hi, 0);
+	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+}
+
+/* Both magazines of this CPU with objects of both kinds. Returns how many drain. */
+static unsigned int mix(struct kunit *test, struct field *f)
+{
+	struct kmag_pcp *pcp = &kmag_test_cpu(f->cache)->fast;
+	unsigned int i, nr = 0, half = f->cache->capacity / 2;
+
+	/* As if they had been freed before their slabs were marked. */
+	kmag_cache_free(f->cache, field_pick(test, f, false));
+	for (i = 1; i < 2 * half; i++) {
+		void *obj = field_pick(test, f, i % 2);
+
+		nr += field_drains(obj);
+		if (i < half)
+			pcp->objs[pcp->rounds++] = obj;
+		else
+			pcp->prev_objs[pcp->prev_rounds++] = obj;
+		pcp->frees++;
+	}
+	return nr;
+}
+
+static void cpu_sorts_itself(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 12);
+	unsigned int i, drain, all;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	for (i = 0; i < 2; i++) {
+		drain = mix(test, &f);
+		all = field_rounds(&f);
+		KUNIT_ASSERT_GT(test, drain, 0);
+		close_gate(kmag_test_cpu(f.cache), KMAG_GATE_MARKED);
+		if (i) {
+			f.objs[f.nr] = kmag_cache_alloc(f.cache, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, f.objs[f.nr++]);
+			KUNIT_EXPECT_EQ(test, field_rounds(&f), all - drain - 1);
+		} else {
+			kmag_cache_free(f.cache, field_pick(test, &f, true));
+			KUNIT_EXPECT_EQ(test, field_rounds(&f), all - drain);
+		}
+		KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->gate,
+				KMAG_GATE_OPEN);
+		KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->fast.hi, 0);
+		kmag_test_exact(test, f.cache, f.nr);
+	}
+	/* Where all is to go, all goes. */
+	close_gate(kmag_test_cpu(f.cache), KMAG_GATE_FENCED);
+	kmag_cache_free(f.cache, field_pick(test, &f, true));
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	kmag_test_exact(test, f.cache, f.nr);
+	/* So it does of a CPU that is dead. */
+	mix(test, &f);
+	close_gate(kmag_test_cpu(f.cache), KMAG_GATE_MARKED);
+	kmag_cpu_dead(f.cache, raw_smp_processor_id());
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->gate, KMAG_GATE_DRAINED);
+	field_finish(test, &f);
+}
+
+/* In the middle of an operation of this CPU, as an interrupt finds it. */
+static void interrupts_go_home(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 12);
+	struct kmag_cpu *cpu = kmag_test_cpu(f.cache);
+	struct kmag_slab *slab;
+	void *objs[2];
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	objs[0] = field_pick(test, &f, true);
+	objs[1] = field_pick(test, &f, false);
+	slab = kmag_test_slab_of(objs[0]);
+	preempt_disable();
+	cpu->fast.busy = 1;
+	kmag_cache_free(f.cache, objs[0]);
+	kmag_cache_free(f.cache, objs[1]);
+	cpu->fast.busy = 0;
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, slab->inuse, 1);
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	field_finish(test, &f);
+}
+
+static void misuse_is_reported(struct kunit *test)
+{
+	struct field f;
+	void *obj;
+
+	if (IS_ENABLED(CONFIG_KASAN_GENERIC))
+		kunit_skip(test, "KASAN reports it first");
+	f = field_make(test, 2, 12);
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	obj = field_pick(test, &f, true);
+	kmag_cache_free(f.cache, obj);
+	kmag_cache_free(f.cache, obj);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_BAD), 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_logged(f.cache, ""), 1);
+	field_finish(test, &f);
+}
+
+static void shrink_in_the_middle(struct kunit *test)
+{
+	struct field f = field_make(test, 3, 12);
+	unsigned long draining;
+	unsigned int i;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	for (i = 0; i < 50; i++)
+		kmag_cache_free(f.cache, field_pick(test, &f, i % 2));
+	draining = f.node->nr_draining;
+	KUNIT_EXPECT_GT(test, field_rounds(&f), 0);
+	kmag_cache_shrink(f.cache);
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, draining);
+	kmag_test_exact(test, f.cache, f.nr);
+	/* And it goes on. */
+	while (f.node->nr_draining)
+		kmag_cache_free(f.cache, field_pick(test, &f, true));
+	field_finish(test, &f);
+}
+
+static void destroy_in_the_middle(struct kunit *test)
+{
+	struct kmag_test_source *pages = kmag_test_pages(test);
+	struct field f = field_make(test, 3, 12);
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	kmag_cache_free_bulk(f.cache, f.nr, f.objs);
+	KUNIT_EXPECT_TRUE(test, f.cache->draining);
+	KUNIT_EXPECT_GT(test, field_rounds(&f), 0);
+	kmag_test_destroy(test, f.cache);
+	KUNIT_EXPECT_GT(test, pages->given, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_pages_left(test), 0);
+}
+
+/* A thread that replaces objects of its own at random. */
+struct worker {
+	struct kmag_cache *cache;
+	void *objs[200];
+	unsigned long pairs;
+	unsigned long lost;
+};
+
+static int work(void *arg)
+{
+	struct worker *w = arg;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, KMAG_TEST_SEED);
+	while (!kthread_should_stop()) {
+		u32 i = prandom_u32_state(&rnd) % ARRAY_SIZE(w->objs);
+
+		if (w->objs[i]) {
+			w->lost += !kmag_test_intact(w->cache, w->objs[i], i);
+			kmag_cache_free(w->cache, w->objs[i]);
+		}
+		w->objs[i] = kmag_cache_alloc(w->cache, GFP_KERNEL);
+		if (w->objs[i])
+			kmag_test_fill(w->cache, w->objs[i], i);
+		WRITE_ONCE(w->pairs, w->pairs + 1);	/* the test looks */
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Marks come and go while objects do, on this CPU and on another one. */
+static void work_goes_on(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 10);
+	struct worker *w[2];
+	struct task_struct *task[2];
+	unsigned int i, j, nr = 0, cpu;
+
+	for_each_online_cpu(cpu) {
+		if (nr == 2)
+			break;
+		w[nr] = kunit_kzalloc(test, sizeof(*w[nr]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, w[nr]);
+		w[nr]->cache = f.cache;
+		task[nr] = kthread_create_on_cpu(work, w[nr], cpu,
+						 "kmag_kunit/%u");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task[nr]);
+		nr++;
+	}
+	for (i = 0; i < nr; i++)
+		wake_up_process(task[i]);
+	for (j = 0; j < 20; j++) {
+		unsigned long before = READ_ONCE(w[0]->pairs);
+
+		field_evacuate(&f);
+		while (READ_ONCE(w[0]->pairs) - before < 500)
+			schedule_timeout_uninterruptible(1);
+		if (j % 4 == 3)
+			kmag_cache_shrink(f.cache);
+		/* Frees many, so that there is something to be marked again. */
+		for (i = 0; i < 20 && f.nr; i++)
+			kmag_cache_free(f.cache, f.objs[--f.nr]);
+		field_tick(&f);
+	}
+	for (i = 0; i < nr; i++)
+		kthread_stop(task[i]);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_HOME), 0);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_RETURN), 0);
+	for (i = 0; i < nr; i++) {
+		KUNIT_EXPECT_EQ(test, w[i]->lost, 0);
+		for (j = 0; j < ARRAY_SIZE(w[i]->objs); j++)
+			kmag_cache_free(f.cache, w[i]->objs[j]);
+	}
+	field_finish(test, &f);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(marks_the_emptiest),
+	KUNIT_CASE(leaves_the_compact_alone),
+	KUNIT_CASE(free_goes_home_or_stays),
+	KUNIT_CASE(bulk_is_sorted),
+	KUNIT_CASE(ends_by_itself),
+	KUNIT_CASE(magazines_and_depot_are_swept),
+	KUNIT_CASE(cpu_sorts_itself),
+	KUNIT_CASE(interrupts_go_home),
+	KUNIT_CASE(misuse_is_reported),
+	KUNIT_CASE(shrink_in_the_middle),
+	KUNIT_CASE(destroy_in_the_middle),
+	KUNIT_CASE(work_goes_on),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kmag_evacuate",
+	.init = kmag_test_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Evacuation, when demand comes back or objects stay: marks do not swing, and do
+ * not stand for ever.
+ */
+#include <kunit/test.h>
+#include <linux/list.h>
+
+#include "evacuate.h"
+#include "field.h"
+#include "slab.h"
+
+static unsigned long room_in(struct hlist_head *slabs)
+{
+	struct kmag_slab *slab;
+	unsigned long room = 0;
+
+	hlist_for_each_entry(slab, slabs, hlist)
+		room += slab->slots - slab->inuse;
+	return room;
+}
+
+static void demand_takes_draining_slabs_first(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 12);
+	unsigned long made, marked, free;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	marked = f.node->nr_draining;
+	made = kmag_test_stat(f.cache, KMAG_SLAB_NEW);
+	/* First what is free elsewhere, then, slab by slab, what drains. */
+	while ((free = f.node->free) >= f.cache->capacity) {
+		unsigned long draining = f.node->nr_draining, others = 0;
+		int class;
+
+		for (class = KMAG_EMPTY + 1; class < KMAG_FULL; class++)
+			others += room_in(&f.node->partial[class]);
+		kmag_test_alloc(test, f.cache, f.objs + f.nr++, 1);
+		if (others >= f.cache->capacity)
+			KUNIT_ASSERT_EQ(test, f.node->nr_draining, draining);
+	}
+	KUNIT_EXPECT_LE(test, f.node->nr_draining,
+			DIV_ROUND_UP(f.cache->capacity, f.slots - 1));
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_UNMARK),
+			marked - f.node->nr_draining);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SLAB_NEW), made);
+	kmag_test_exact(test, f.cache, f.nr);
+	/* Then pages. */
+	while (kmag_test_stat(f.cache, KMAG_SLAB_NEW) == made)
+		kmag_test_alloc(test, f.cache, f.objs + f.nr++, 1);
+	KUNIT_EXPECT_LT(test, f.node->free, f.cache->capacity + f.slots);
+	field_finish(test, &f);
+}
+
+/* Slabs that drain, though they are to rest. */
+static unsigned int restless(struct field *f)
+{
+	struct kmag_slab *slab;
+	unsigned long at = 0;
+	unsigned int nr = 0;
+
+	while ((slab = kmag_test_next_slab(f->cache, &at)))
+		nr += slab->draining &&
+		      (s32)(slab->rests - f->cache->evac.interval) > 0;
+	return nr;
+}
+
+/* What demand took back is left alone for some intervals. */
+static void taken_back_slabs_rest(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 12);
+	unsigned int i, nr, was = f.nr;
+	struct kmag_slab *taken = NULL;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	nr = f.node->free - f.cache->capacity;
+	kmag_test_alloc(test, f.cache, f.objs + f.nr, nr);
+	f.nr += nr;
+	KUNIT_ASSERT_GT(test, kmag_test_stat(f.cache, KMAG_UNMARK), 50);
+	/* Demand goes again, at once. */
+	while (f.nr > was)
+		kmag_cache_free(f.cache, f.objs[--f.nr]);
+	for (i = 0; i < KMAG_EVAC_REST; i++) {
+		field_evacuate(&f);
+		KUNIT_EXPECT_EQ(test, restless(&f), 0);
+		field_tick(&f);
+	}
+	field_evacuate(&f);
+	for (i = 0; i < f.nr && !taken; i++) {
+		taken = kmag_test_slab_of(f.objs[i]);
+		if (!taken->draining || !taken->rests)
+			taken = NULL;
+	}
+	KUNIT_EXPECT_NOT_NULL(test, taken);
+	field_finish(test, &f);
+}
+
+/* Demand that swings around where evacuation begins does not swing marks. */
+static void oscillation_marks_little(struct kunit *test)
+{
+	struct field f = field_make(test, 6, 16);
+	/* Between a quarter that is free, and next to nothing. */
+	unsigned int i, nr = f.nr / 3, was = f.nr;
+	const unsigned int swings = 50;
+
+	for (i = 0; i < swings; i++) {
+		field_evacuate(&f);
+		kmag_test_alloc(test, f.cache, f.objs + f.nr, nr);
+		f.nr += nr;
+		field_evacuate(&f);
+		while (f.nr > was)
+			kmag_cache_free(f.cache, f.objs[--f.nr]);
+		field_tick(&f);
+	}
+	kunit_info(test, "%u swings: %lu marked, %lu unmarked, %lu returned\n",
+		   swings, kmag_test_stat(f.cache, KMAG_MARK),
+		   kmag_test_stat(f.cache, KMAG_UNMARK),
+		   kmag_test_stat(f.cache, KMAG_RETURN));
+	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_UNMARK), 0);
+	/* At most as often as rests end, and each time less than there are. */
+	KUNIT_EXPECT_LE(test, kmag_test_stat(f.cache, KMAG_MARK),
+			(swings / KMAG_EVAC_REST + 1) * SLABS / 4);
+	KUNIT_EXPECT_LE(test, kmag_test_stat(f.cache, KMAG_SLAB_NEW),
+			SLABS + swings / KMAG_EVAC_REST * SLABS / 8);
+	field_finish(test, &f);
+}
+
+static void go_by(struct field *f, unsigned int intervals)
+{
+	while (intervals--) {
+		/* Without a tick it is no interval, however often one looks. */
+		field_evacuate(f);
+		field_evacuate(f);
+		field_tick(f);
+	}
+}
+
+/* The last object of a slab that drains goes home, and the slab with it. */
+static void return_one(struct kunit *test, struct field *f)
+{
+	unsigned long returned = kmag_test_stat(f->cache, KMAG_RETURN);
+	struct kmag_slab *slab;
+	unsigned int i;
+
+	for (i = 0; i < f->nr; i++) {
+		slab = kmag_test_slab_of(f->objs[i]);
+		if (slab->draining && slab->inuse == 1)
+			break;
+	}
+	KUNIT_ASSERT_LT(test, i, f->nr);
+	kmag_cache_free(f->cache, f->objs[i]);
+	f->objs[i] = f->objs[--f->nr];
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f->cache, KMAG_RETURN),
+			returned + 1);
+}
+
+/* Objects that are never freed do not make frees dear for ever. */
+static void gives_up(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 12);
+	unsigned long marked;
+	unsigned int i;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	marked = f.node->nr_draining;
+	go_by(&f, KMAG_EVAC_PATIENCE);
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, marked);
+	/* These it leaves alone. Their free slots are there for others'. */
+	field_evacuate(&f);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_UNMARK), marked);
+	KUNIT_EXPECT_EQ(test, restless(&f), 0);
+	go_by(&f, KMAG_EVAC_PATIENCE);
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
+	KUNIT_EXPECT_FALSE(test, f.cache->draining);
+	go_by(&f, KMAG_EVAC_HOPELESS - KMAG_EVAC_PATIENCE - 1);
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
+	go_by(&f, 1);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	marked = f.node->nr_draining;
+
+	/* While slabs come back it goes on. */
+	for (i = 0; i < 2 * KMAG_EVAC_PATIENCE; i++) {
+		return_one(test, &f);
+		go_by(&f, 1);
+		KUNIT_EXPECT_EQ(test, f.node->nr_draining, --marked);
+	}
+	field_finish(test, &f);
+}
+
+/* Marks are taken away where little is left to be gained. */
+static void stops_when_compact(struct kunit *test)
+{
+	struct field f = field_make(test, 4, 15);
+	unsigned int i, held;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	held = f.node->nr_draining;
+	/* Each object that drains is replaced: it goes to where room is. */
+	for (i = 0; i < f.nr && f.cache->draining; i++) {
+		if (!field_drains(f.objs[i]))
+			continue;
+		kmag_cache_free(f.cache, f.objs[i]);
+		f.objs[i] = kmag_cache_alloc(f.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, f.objs[i]);
+		field_evacuate(&f);
+	}
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
+	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_RETURN), held * 3 / 4);
+	field_finish(test, &f);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(demand_takes_draining_slabs_first),
+	KUNIT_CASE(taken_back_slabs_rest),
+	KUNIT_CASE(oscillation_marks_little),
+	KUNIT_CASE(gives_up),
+	KUNIT_CASE(stops_when_compact),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kmag_hysteresis",
+	.init = kmag_test_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

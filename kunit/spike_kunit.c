@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * After a spike: nine of ten objects are freed at random, then live ones are
+ * replaced, one at a time. The worker does what it does by itself; what is held
+ * is compared with what is needed, and with the best that can be.
+ */
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "mark.h"
+#include "reclaim.h"
+#include "slab.h"
+#include "util.h"
+
+/* Objects of a spike: so many, or so much; where every access is checked, fewer. */
+#define SPIKE_OBJS	(IS_ENABLED(CONFIG_KASAN) ? 50000 : 200000)
+#define SPIKE_BYTES	(IS_ENABLED(CONFIG_KASAN) ? 64 << 20 : 192 << 20)
+
+struct spike {
+	struct kmag_cache *cache;
+	struct kmag_node *node;
+	struct rnd_state rnd;
+	void **objs;
+	unsigned int live;
+	unsigned int needed;	/* slabs for the live ones */
+	struct kmag_slab **home;	/* of each object that was not replaced yet */
+	struct kmag_slab **slabs;	/* that cannot be kept, in order */
+	unsigned int *left;	/* in each of them, of those objects */
+	unsigned int nr;	/* of them */
+};
+
+static u32 below(struct spike *s, u32 n)
+{
+	return (u64)prandom_u32_state(&s->rnd) * n >> 32;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const void *x = *(void * const *)a, *y = *(void * const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The best: the fullest slabs are kept, each other one goes with its last
+ * object. Needs no more than to know which those are, and to count them down.
+ */
+static void find_best(struct kunit *test, struct spike *s)
+{
+	unsigned int nr = 0, i, kept = 0, count;
+	unsigned int *counts;
+	void **homes = kmag_test_array(test, s->live);
+
+	s->home = (void *)kmag_test_array(test, s->live);
+	s->slabs = (void *)kmag_test_array(test, s->live);
+	counts = kunit_kcalloc(test, s->live, sizeof(*counts), GFP_KERNEL);
+	s->left = kunit_kcalloc(test, s->live, sizeof(*counts), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, counts);
+	KUNIT_ASSERT_NOT_NULL(test, s->left);
+	for (i = 0; i < s->live; i++) {
+		s->home[i] = kmag_test_slab_of(s->objs[i]);
+		homes[i] = s->home[i];
+	}
+	sort(homes, s->live, sizeof(*homes), by_address, NULL);
+	for (i = 0; i < s->live; i++) {
+		if (!i || homes[i] != homes[i - 1])
+			homes[nr++] = homes[i];
+		counts[nr - 1]++;
+	}
+	for (count = s->cache->slab_slots; count; count--)
+		for (i = 0; i < nr && kept < s->needed; i++)
+			if (counts[i] == count) {
+				counts[i] = 0;
+				kept++;
+			}
+	for (i = 0; i < nr; i++)
+		if (counts[i]) {
+			s->slabs[s->nr] = homes[i];
+			s->left[s->nr++] = counts[i];
+		}
+}
+
+static void gone(struct spike *s, unsigned int i)
+{
+	unsigned int low = 0, high = s->nr;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (s->slabs[mid] < s->home[i])
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < s->nr && s->slabs[low] == s->home[i])
+		s->left[low]--;
+	s->home[i] = NULL;
+}
+
+/* In thousandths of what is needed. */
+static unsigned int best(const struct spike *s)
+{
+	unsigned int i, slabs = s->needed;
+
+	for (i = 0; i < s->nr; i++)
+		slabs += s->left[i] > 0;
+	return slabs * 1000 / s->needed;
+}
+
+static unsigned int held(const struct spike *s)
+{
+	return s->node->nr_slabs * 1000 / s->needed;
+}
+
+static void replace(struct kunit *test, struct spike *s, unsigned int rounds)
+{
+	unsigned int n, i;
+
+	for (n = 0; n < rounds * s->live; n++) {
+		i = below(s, s->live);
+		if (s->home[i])
+			gone(s, i);
+		kmag_cache_free(s->cache, s->objs[i]);
+		s->objs[i] = kmag_cache_alloc(s->cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, s->objs[i]);
+		if (n % 256 == 0)
+			cond_resched();
+	}
+}
+
+/* Is everything marked that is to be, and no magazine has any of it? */
+static bool in_force(struct spike *s)
+{
+	unsigned long flags;
+	bool sparse;
+
+	raw_spin_lock_irqsave(&s->node->lock, flags);
+	sparse = kmag_node_sparse(s->cache, s->node);
+	raw_spin_unlock_irqrestore(&s->node->lock, flags);
+	/* Written by the worker. */
+	return !sparse && READ_ONCE(s->cache->draining) &&
+	       !READ_ONCE(s->cache->evac.marking);
+}
+
+/* The last object was freed just now: how long until the marks are in force? */
+static void wait_for_marks(struct kunit *test, struct spike *s)
+{
+	ktime_t start = ktime_get();
+	s64 ms;
+
+	do {
+		schedule_timeout_uninterruptible(1);
+		ms = ktime_ms_delta(ktime_get(), start);
+	} while (!in_force(s) && ms < 2000);
+	kunit_info(test, "%u bytes: marks in force after %lld ms\n",
+		   kmag_cache_size(s->cache), ms);
+	KUNIT_ASSERT_TRUE(test, s->cache->draining);
+	if (!IS_ENABLED(CONFIG_KASAN))
+		KUNIT_EXPECT_LE(test, ms, 100);
+}
+
+static void spike(struct kunit *test, unsigned int size)
+{
+	static const unsigned int rounds[] = { 1, 1, 3, 5, 10 };
+	unsigned int nr = min(SPIKE_OBJS, SPIKE_BYTES / size);
+	struct spike s = {};
+	unsigned int i, at, done = 0, most;
+
+	prandom_seed_state(&s.rnd, KMAG_TEST_SEED);
+	s.cache = kmag_test_cache(test, size, 0, 0, NULL);
+	kmag_retain(s.cache, KMAG_WORKING_SET);
+	s.node = kmag_test_node(s.cache);
+	s.objs = kmag_test_array(test, nr);
+	kmag_test_alloc(test, s.cache, s.objs, nr);
+	s.live = nr / 10;
+	s.needed = DIV_ROUND_UP(s.live, s.cache->slab_slots);
+	/* So much room is left free, if that is more than the usual share. */
+	most = 1030;
+	if (IS_ENABLED(CONFIG_KASAN))
+		most += 2 * s.cache->capacity * 1000 / s.live;
+	for (i = nr; i > s.live; i--) {
+		at = below(&s, i);
+		swap(s.objs[i - 1], s.objs[at]);
+		kmag_cache_free(s.cache, s.objs[i - 1]);
+	}
+	wait_for_marks(test, &s);
+	find_best(test, &s);
+	kunit_info(test, "%u bytes, %u live, each replaced 0 times: %u/1000 held\n",
+		   size, s.live, held(&s));
+	for (i = 0; i < ARRAY_SIZE(rounds); i++) {
+		replace(test, &s, rounds[i]);
+		done += rounds[i];
+		kunit_info(test, "%u bytes, %u live, each replaced %u times: %u/1000 held, %u the best\n",
+			   size, s.live, done, held(&s), best(&s));
+		if (done >= 5)
+			KUNIT_EXPECT_LE(test, held(&s),
+					best(&s) + most - 1030 + 50);
+		if (done >= 10)
+			KUNIT_EXPECT_LE(test, held(&s), most);
+	}
+	kunit_info(test, "%u bytes: %lu slabs marked, %lu unmarked, %lu returned, %lu frees went home\n",
+		   size, kmag_test_stat(s.cache, KMAG_MARK),
+		   kmag_test_stat(s.cache, KMAG_UNMARK),
+		   kmag_test_stat(s.cache, KMAG_RETURN),
+		   kmag_test_stat(s.cache, KMAG_HOME));
+	kmag_retain(s.cache, KMAG_LAZY);
+	kmag_test_free(s.cache, s.objs, s.live);
+}
+
+static void spike_64(struct kunit *test)
+{
+	spike(test, 64);
+}
+
+static void spike_256(struct kunit *test)
+{
+	spike(test, 256);
+}
+
+static void spike_1024(struct kunit *test)
+{
+	spike(test, 1024);
+}
+
+static void spike_4096(struct kunit *test)
+{
+	spike(test, 4096);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(spike_64),
+	KUNIT_CASE_SLOW(spike_256),
+	KUNIT_CASE_SLOW(spike_1024),
+	KUNIT_CASE_SLOW(spike_4096),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kmag_spike",
+	.init = kmag_test_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
