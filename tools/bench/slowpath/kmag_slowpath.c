@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -34,6 +35,13 @@
 
 /* Room for whatever a measurement takes: see refill() and flush(). */
 #define ROOM	(2 * max(SLABS, (TRIES + 3) * ROUNDS) * SLOTS)
+
+/* Slabs of a cache that is to be sparse, and how long until its marks are set. */
+#define SPARSE	800
+#define MARKS_MS	500
+
+/* A push is cheaper than that, to give an object to its slab dearer. */
+#define HOME	100
 
 /* A swap of loaded and previous magazine is cheaper than that, the rest dearer. */
 #define SLOW	200
@@ -189,6 +197,48 @@ static u32 grow(void)
 	return least;
 }
 
+/*
+ * While slabs drain: every other slab keeps two objects, which go home, the
+ * others twelve, which stay. Before, a free costs what it always does.
+ */
+static void drain(void)
+{
+	u32 cost, plain = U32_MAX, stays = U32_MAX, home = U32_MAX;
+	unsigned int i, at = 0, slabs = 0, kept = 0;
+	unsigned long page = 0;
+
+	take(SPARSE * SLOTS);
+	for (i = 0; i < SPARSE * SLOTS; i++) {
+		if (page != ((unsigned long)objs[i] & PAGE_MASK)) {
+			page = (unsigned long)objs[i] & PAGE_MASK;
+			slabs++;
+			at = 0;
+		}
+		if (at++ < (slabs % 2 ? 12 : 2))
+			objs[kept++] = objs[i];
+		else
+			plain = min(plain, free_cost(objs[i]));
+	}
+	msleep(MARKS_MS);
+	/* Of each slab the first that was kept. */
+	page = 0;
+	for (i = 0; i < kept; i++) {
+		if (page == ((unsigned long)objs[i] & PAGE_MASK))
+			continue;
+		page = (unsigned long)objs[i] & PAGE_MASK;
+		cost = free_cost(objs[i]);
+		objs[i] = NULL;
+		if (i + 2 < kept && page == ((unsigned long)objs[i + 2] & PAGE_MASK))
+			stays = min(stays, cost);
+		else if (cost > HOME)
+			home = min(home, cost);
+	}
+	tell("free_plain", plain);
+	tell("free_stays", stays);
+	tell("free_home", home);
+	give(kept);
+}
+
 /* What the kernel takes for a page, there and back. */
 static u32 page_cost(void)
 {
@@ -224,6 +274,7 @@ static int __init slowpath_init(void)
 	tell("flush_1", flush(true));
 	tell("grow", grow());
 	tell("page", page_cost());
+	drain();
 
 	kmag_cache_destroy(cache);
 	vfree(objs);
