@@ -401,7 +401,7 @@ static noinline void free_rest(struct kmag_cache *cache, size_t nr, void **objs,
 			       unsigned long call_site)
 {
 	/* While slabs drain, each is looked at. */
-	bool plain = free_is_plain() && !READ_ONCE(cache->draining);
+	bool plain = free_is_plain() && !kmag_sorts(cache);
 	size_t done = 0;
 
 	while (done < nr) {

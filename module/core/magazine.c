@@ -69,6 +69,16 @@ static __always_inline void gate_open(struct kmag_cache *cache,
 	WRITE_ONCE(pcp->hi, READ_ONCE(cache->draining) ? 0 : cap_of(pcp->objs));
 }
 
+/* Another magazine is loaded. A gate that is closed for frees stays so. */
+static __always_inline void gate_follow(struct kmag_cpu *cpu)
+{
+	struct kmag_pcp *pcp = &cpu->fast;
+
+	lockdep_assert_held(&cpu->lock);
+	if (likely(pcp->hi))
+		WRITE_ONCE(pcp->hi, cap_of(pcp->objs));	/* as in gate_open() */
+}
+
 int kmag_cpus_alloc(struct kmag_cache *cache)
 {
 	unsigned int nr;
@@ -227,7 +237,7 @@ static __always_inline void cpu_unlock(struct kmag_cpu *cpu, unsigned long flags
 }
 
 /* Swap under the lock, which may change the capacity of the loaded one. */
-static void swap_locked(struct kmag_cache *cache, struct kmag_cpu *cpu)
+static void swap_locked(struct kmag_cpu *cpu)
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 	u32 rounds = pcp->rounds;
@@ -237,7 +247,7 @@ static void swap_locked(struct kmag_cache *cache, struct kmag_cpu *cpu)
 	WRITE_ONCE(pcp->prev_rounds, rounds);
 	pcp->prev_cap = cap_of(pcp->objs);
 	swap(pcp->objs, pcp->prev_objs);
-	gate_open(cache, cpu);
+	gate_follow(cpu);
 	cpu->stats[KMAG_SWAP]++;
 }
 
@@ -279,18 +289,19 @@ static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
 {
 	struct kmag_pcp *pcp = &cpu->fast;
 	struct kmag_magazine *mag = NULL;
-	u32 cap = cap_of(pcp->objs);
+	u32 cap;
 
 	lockdep_assert_held(&cpu->lock);
 	if (first)
 		mag = kmag_depot_get_full(cache, &node->depot,
 					  kmag_magazine_of(pcp->prev_objs));
+	cap = cap_of(pcp->objs);
 	if (mag) {
 		pcp->prev_objs = pcp->objs;
 		pcp->prev_cap = cap;
 		pcp->objs = mag->objs;
 		pcp->rounds = mag->cap;
-		gate_open(cache, cpu);
+		gate_follow(cpu);
 		return KMAG_ALLOC_DEPOT;
 	}
 	/* A hint: what others take meanwhile is made good by the next round. */
@@ -323,7 +334,7 @@ static void *cpu_alloc(struct kmag_cache *cache, struct kmag_node *node,
 	pcp = &cpu->fast;
 	*tier = KMAG_ALLOC_MAG;
 	if (!pcp->rounds && pcp->prev_rounds)
-		swap_locked(cache, cpu);
+		swap_locked(cpu);
 	if (!pcp->rounds)
 		*tier = cpu_refill(cache, cpu, node, first);
 	if (*tier == KMAG_ALLOC_SLAB && paged)
@@ -407,7 +418,7 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 
 	lockdep_assert_held(&cpu->lock);
 	if (pcp->prev_rounds < pcp->prev_cap) {
-		swap_locked(cache, cpu);
+		swap_locked(cpu);
 		return KMAG_FREE_MAG;
 	}
 	mag = kmag_depot_get_empty(cache, &this_node(cache)->depot,
@@ -418,13 +429,13 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 		pcp->prev_rounds = pcp->rounds;
 		pcp->objs = mag->objs;
 		pcp->rounds = 0;
-		gate_open(cache, cpu);
+		gate_follow(cpu);
 		return KMAG_FREE_DEPOT;
 	}
 	/* A whole run at once, and the magazine it was in is the empty one. */
 	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, left);
 	pcp->prev_rounds = 0;
-	swap_locked(cache, cpu);
+	swap_locked(cpu);
 	return KMAG_FREE_SLAB;
 }
 
@@ -447,21 +458,23 @@ static enum kmag_stat cpu_free(struct kmag_cache *cache, void *obj)
 	struct kmag_cpu *cpu;
 	unsigned long flags;
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	u32 hi;
 
 	cpu = cpu_claim(cache, &flags);
 	if (!cpu)
 		return kmag_free_to_slab(cache, obj);
 	cpu_lock(cache, cpu, &left);
 	pcp = &cpu->fast;
-	if (pcp->rounds >= pcp->hi) {
-		if (unlikely(!pcp->hi) && drains(obj))
+	hi = pcp->hi;
+	if (unlikely(!hi)) {
+		if (drains(obj))
 			goto home;
-		/* Closed, if not full; for good, if something drains. */
-		if (pcp->rounds < cap_of(pcp->objs))
-			gate_open(cache, cpu);
-		else
-			tier = cpu_flush(cache, cpu, &left);
+		/* For good, if nothing drains any more. */
+		gate_open(cache, cpu);
+		hi = cap_of(pcp->objs);
 	}
+	if (pcp->rounds >= hi)
+		tier = cpu_flush(cache, cpu, &left);
 	pcp->objs[pcp->rounds++] = obj;
 	if (tier == KMAG_FREE_SLAB && !list_empty(&left.dead))
 		tier = KMAG_FREE_PAGE;
@@ -548,24 +561,15 @@ busy:
 	return free_slow(cache, obj);
 }
 
-static __always_inline bool sorts(const struct kmag_cache *cache)
-{
-	/*
-	 * Set before a fence closed hi: who comes later gets here in any case.
-	 * As in drains(), a byte, and compared where it is.
-	 */
-	return unlikely(data_race(cache->draining));
-}
-
 notrace enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)
 {
-	return sorts(cache) ? free_sorted(cache, obj) : free_slow(cache, obj);
+	return kmag_sorts(cache) ? free_sorted(cache, obj) : free_slow(cache, obj);
 }
 
 /* The same again: a call in between is much of what an object may cost that stays. */
 notrace void kmag_free_slow(struct kmag_cache *cache, void *obj)
 {
-	if (sorts(cache))
+	if (kmag_sorts(cache))
 		free_sorted(cache, obj);
 	else
 		free_slow(cache, obj);

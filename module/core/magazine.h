@@ -126,4 +126,18 @@ static inline struct kmag_magazine *kmag_magazine_of(void **objs)
 	return container_of((void *)objs, struct kmag_magazine, objs);
 }
 
+/**
+ * kmag_sorts - does each free have to look at its slab?
+ * @cache: the cache
+ *
+ * Set before a fence closed hi: who comes later finds that out in any case.
+ *
+ * Return: while slabs drain.
+ */
+static __always_inline bool kmag_sorts(const struct kmag_cache *cache)
+{
+	/* A byte does not tear, and is compared where it is. */
+	return unlikely(data_race(cache->draining));
+}
+
 #endif /* _KMAG_MAGAZINE_H */
