@@ -323,6 +323,42 @@ static void destroy_in_the_middle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kmag_test_pages_left(test), 0);
 }
 
+struct turn_off {
+	struct work_struct work;
+	struct kmag_cache *cache;
+};
+
+static void turn_off(struct work_struct *work)
+{
+	kmag_evacuate_off(container_of(work, struct turn_off, work)->cache);
+}
+
+/* Once it is off no event pokes, for the cache may go: not if work ends late. */
+static void off_is_off(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	struct kmag_evac *evac = &cache->evac;
+	struct turn_off off = { .cache = cache };
+
+	/* It arms when it has nothing to do. */
+	kmag_retain(cache, KMAG_WORKING_SET);
+	mutex_lock(&cache->fence_lock);
+	mod_delayed_work(kmag_unbound_wq, &evac->work, 0);
+	while (!(work_busy(&evac->work.work) & WORK_BUSY_RUNNING))
+		schedule_timeout_uninterruptible(1);
+	INIT_WORK_ONSTACK(&off.work, turn_off);
+	queue_work(kmag_unbound_wq, &off.work);
+	while (!READ_ONCE(evac->off))
+		schedule_timeout_uninterruptible(1);
+	schedule_timeout_uninterruptible(HZ / 20);
+	mutex_unlock(&cache->fence_lock);
+	flush_work(&off.work);
+	destroy_work_on_stack(&off.work);
+	KUNIT_EXPECT_FALSE(test, evac->armed);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&evac->work));
+	KUNIT_EXPECT_FALSE(test, irq_work_is_busy(&evac->poke));
+}
+
 /* A thread that replaces objects of its own at random. */
 struct worker {
 	struct kmag_cache *cache;
@@ -411,6 +447,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(misuse_is_reported),
 	KUNIT_CASE(shrink_in_the_middle),
 	KUNIT_CASE(destroy_in_the_middle),
+	KUNIT_CASE(off_is_off),
 	KUNIT_CASE(work_goes_on),
 	{}
 };

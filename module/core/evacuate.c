@@ -298,10 +298,14 @@ void kmag_evacuate_init(struct kmag_cache *cache)
 
 void kmag_evacuate_off(struct kmag_cache *cache)
 {
-	WRITE_ONCE(cache->evac.off, true);
-	WRITE_ONCE(cache->evac.armed, false);
-	irq_work_sync(&cache->evac.poke);
-	cancel_delayed_work_sync(&cache->evac.work);
+	struct kmag_evac *evac = &cache->evac;
+
+	WRITE_ONCE(evac->off, true);
+	/* One that has not seen it may still queue the work, which arms again. */
+	irq_work_sync(&evac->poke);
+	cancel_delayed_work_sync(&evac->work);
+	WRITE_ONCE(evac->armed, false);
+	irq_work_sync(&evac->poke);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate_off);
 
