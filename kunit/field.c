@@ -62,7 +62,6 @@ bool field_evacuate(struct field *f)
 void field_tick(struct field *f)
 {
 	f->cache->evac.interval++;
-	f->cache->evac.ticked = true;
 }
 
 bool field_drains(const void *obj)

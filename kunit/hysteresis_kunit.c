@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/list.h>
+#include <linux/nodemask.h>
 
 #include "evacuate.h"
 #include "field.h"
@@ -210,12 +211,51 @@ static void stops_when_compact(struct kunit *test)
 	field_finish(test, &f);
 }
 
+/* A node that is sparse has no slab of another one marked. */
+static void each_node_by_itself(struct kunit *test)
+{
+	const unsigned int some = 16;	/* of which one is freed */
+	unsigned int i, nr;
+	struct field f;
+	void **objs;
+	int nid;
+
+	if (num_node_state(N_MEMORY) < 2)
+		kunit_skip(test, "needs two nodes");
+	f = field_make(test, 2, 12);
+	for_each_node_state(nid, N_MEMORY)
+		if (nid != f.node->nid)
+			break;
+	nr = SLABS * f.slots;
+	objs = kmag_test_array(test, nr);
+	for (i = 0; i < nr; i++) {
+		objs[i] = kmag_cache_alloc_node(f.cache,
+						GFP_KERNEL | __GFP_THISNODE,
+						nid);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	/* Its objects go home: so much that slabs could be marked. */
+	for (i = 0; i < nr; i += some)
+		kmag_cache_free(f.cache, objs[i]);
+	KUNIT_EXPECT_GT(test, f.cache->node[nid]->free,
+			2 * f.cache->capacity + f.slots);
+
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	KUNIT_EXPECT_GT(test, f.node->nr_draining, 0);
+	KUNIT_EXPECT_EQ(test, f.cache->node[nid]->nr_draining, 0);
+	for (i = 0; i < nr; i++)
+		if (i % some)
+			kmag_cache_free(f.cache, objs[i]);
+	field_finish(test, &f);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(demand_takes_draining_slabs_first),
 	KUNIT_CASE(taken_back_slabs_rest),
 	KUNIT_CASE(oscillation_marks_little),
 	KUNIT_CASE(gives_up),
 	KUNIT_CASE(stops_when_compact),
+	KUNIT_CASE(each_node_by_itself),
 	{}
 };
 

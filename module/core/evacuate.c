@@ -19,6 +19,7 @@
  * Above: cache.c and reclaim.c. Below: fence, depot and slab.
  */
 #include <linux/jiffies.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
 
 #include "account.h"
@@ -28,23 +29,30 @@
 #include "mark.h"
 #include "slab.h"
 
-/* Ask @is under a node's lock; true if any node's answer is. */
-static bool any_node(struct kmag_cache *cache,
-		     bool (*is)(const struct kmag_cache *cache,
-				const struct kmag_node *node))
+typedef bool (*node_is)(const struct kmag_cache *cache,
+			const struct kmag_node *node);
+
+/* Ask @is under the node's lock. */
+static bool ask(struct kmag_cache *cache, int nid, node_is is)
 {
-	bool found = false;
+	struct kmag_node *node = cache->node[nid];
+	unsigned long flags;
+	bool yes;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	yes = is(cache, node);
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return yes;
+}
+
+static bool any_node(struct kmag_cache *cache, node_is is)
+{
 	int nid;
 
-	for_each_node(nid) {
-		struct kmag_node *node = cache->node[nid];
-		unsigned long flags;
-
-		raw_spin_lock_irqsave(&node->lock, flags);
-		found |= is(cache, node);
-		raw_spin_unlock_irqrestore(&node->lock, flags);
-	}
-	return found;
+	for_each_node(nid)
+		if (ask(cache, nid, is))
+			return true;
+	return false;
 }
 
 static bool is_sparse(const struct kmag_cache *cache,
@@ -57,6 +65,12 @@ static bool is_draining(const struct kmag_cache *cache,
 			const struct kmag_node *node)
 {
 	return node->nr_draining;
+}
+
+static bool is_packed(const struct kmag_cache *cache,
+		      const struct kmag_node *node)
+{
+	return kmag_node_packed(node);
 }
 
 static unsigned long away(const struct kmag_cache *cache)
@@ -105,13 +119,13 @@ static void sweep_depots(struct kmag_cache *cache)
 		}
 }
 
-/* The emptiest first. */
-static bool mark_nodes(struct kmag_cache *cache)
+/* Of some nodes, the emptiest first. */
+static bool mark_nodes(struct kmag_cache *cache, const nodemask_t *nodes)
 {
 	bool marked = false;
 	int nid, class;
 
-	for_each_node(nid)
+	for_each_node_mask(nid, *nodes)
 		for (class = KMAG_EMPTY + 1; class < KMAG_FULL; class++)
 			while (kmag_mark_class(cache, cache->node[nid],
 					       class)) {
@@ -121,9 +135,21 @@ static bool mark_nodes(struct kmag_cache *cache)
 	return marked;
 }
 
-static bool mark_all(struct kmag_cache *cache)
+/*
+ * Mark slabs of nodes that are sparse; no others, or one that stays sparse would
+ * have the rest marked slab by slab, and each time for a grace period.
+ */
+static bool mark_sparse(struct kmag_cache *cache)
 {
+	nodemask_t sparse = NODE_MASK_NONE;
 	bool marked;
+	int nid;
+
+	for_each_node(nid)
+		if (ask(cache, nid, is_sparse))
+			node_set(nid, sparse);
+	if (nodes_empty(sparse))
+		return false;
 
 	account_time(cache);
 	/* Views, and tests, look. */
@@ -131,11 +157,11 @@ static bool mark_all(struct kmag_cache *cache)
 	/* Is seen by who finds its gate closed. */
 	WRITE_ONCE(cache->draining, true);
 	shut_depots(cache, true);
-	marked = mark_nodes(cache);
+	marked = mark_nodes(cache, &sparse);
 	if (marked) {
 		/* What was cached there is away no more: room for some more. */
 		sweep_depots(cache);
-		mark_nodes(cache);
+		mark_nodes(cache, &sparse);
 		kmag_fence_marked(cache);
 		cache->evac.idle = 0;
 	}
@@ -172,17 +198,9 @@ static void undo_packed(struct kmag_cache *cache)
 {
 	int nid;
 
-	for_each_node(nid) {
-		struct kmag_node *node = cache->node[nid];
-		unsigned long flags;
-		bool packed;
-
-		raw_spin_lock_irqsave(&node->lock, flags);
-		packed = kmag_node_packed(node);
-		raw_spin_unlock_irqrestore(&node->lock, flags);
-		if (packed)
-			undo_node(cache, node, 0);
-	}
+	for_each_node(nid)
+		if (ask(cache, nid, is_packed))
+			undo_node(cache, cache->node[nid], 0);
 }
 
 /* Has no slab become empty for too long? */
@@ -190,27 +208,26 @@ static bool is_hopeless(struct kmag_cache *cache)
 {
 	unsigned long returned = kmag_sum(cache, KMAG_RETURN);
 	struct kmag_evac *evac = &cache->evac;
-	/* Written by the tick: one that is missed comes again. */
-	bool ticked = xchg(&evac->ticked, false);
+	u32 now = READ_ONCE(evac->interval);	/* the tick goes on */
 
 	if (returned != evac->returned || !cache->draining)
 		evac->idle = 0;
-	else if (ticked)
+	else if (now != evac->looked)
 		evac->idle++;
 	evac->returned = returned;
+	evac->looked = now;
 	return evac->idle >= KMAG_EVAC_PATIENCE;
 }
 
 bool kmag_evacuate(struct kmag_cache *cache)
 {
-	bool marked = false;
+	bool marked;
 
 	lockdep_assert_held(&cache->fence_lock);
 	if (is_hopeless(cache))
 		undo_all(cache, KMAG_EVAC_HOPELESS);
 	undo_packed(cache);
-	if (any_node(cache, is_sparse))
-		marked = mark_all(cache);
+	marked = mark_sparse(cache);
 	end_if_done(cache);
 	return marked;
 }
@@ -276,7 +293,6 @@ void kmag_evacuate_tick(struct kmag_cache *cache)
 		return;
 	/* Marks look at it, at any time. */
 	WRITE_ONCE(evac->interval, evac->interval + 1);
-	WRITE_ONCE(evac->ticked, true);
 	if (READ_ONCE(cache->draining) ||
 	    (READ_ONCE(cache->retention) != KMAG_LAZY &&
 	     any_node(cache, is_sparse)))

@@ -261,11 +261,11 @@ struct kmag_node {
  * @off: nothing happens by itself
  * @floor: free slots that are no excess, however few objects are away
  * @interval: counted by the worker of reclaim.c
- * @ticked: @interval has gone on since @work looked
  * @waits: how often a spike was waited for
  * @away: objects away when @work looked last, and waited; else 0
  * @returned: KMAG_RETURN when it changed last
- * @idle: intervals since then
+ * @looked: @interval when that was looked at last
+ * @idle: intervals since it changed
  * @since: when @cache->draining was accounted for last, jiffies
  *
  * From @waits on: under cache->fence_lock.
@@ -278,10 +278,10 @@ struct kmag_evac {
 	bool off;
 	unsigned int floor;
 	u32 interval;
-	bool ticked;
 	unsigned int waits;
 	unsigned long away;
 	unsigned long returned;
+	u32 looked;
 	unsigned int idle;
 	unsigned long since;
 };

@@ -90,7 +90,7 @@ unsigned int kmag_mark_undo(struct kmag_cache *cache, struct kmag_node *node,
 unsigned int kmag_mark_take_back(struct kmag_cache *cache,
 				 struct kmag_node *node, unsigned int want);
 
-/* Slabs were taken back. No raw lock is held. */
+/* Slabs were taken back. node->lock is not held any more. */
 void kmag_mark_gone(struct kmag_cache *cache, struct kmag_node *node,
 		    unsigned int slabs);
 
