@@ -26,6 +26,14 @@
 #define KMAG_KUNIT_STUB(fn, ...)	((void)(fn))
 #endif
 
+/* They hook into tracepoints, too, where there are any. */
+#ifdef CONFIG_TRACEPOINTS
+#define EXPORT_TRACEPOINT_IF_KUNIT(name) \
+	EXPORT_SYMBOL_IF_KUNIT(__tracepoint_##name)
+#else
+#define EXPORT_TRACEPOINT_IF_KUNIT(name) static_assert(true, #name)
+#endif
+
 /* 6.14 gave it a shorter name. */
 #if KERNEL_VERSION(6, 14, 0) > LINUX_VERSION_CODE
 #define alloc_pages_bulk_node	alloc_pages_bulk_array_node

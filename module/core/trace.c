@@ -8,6 +8,9 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_flush);
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_slab_destroy);
+
 int kmag_trace_alloc_on(void)
 {
 	static_branch_inc(&kmag_alloc_is_odd);
