@@ -13,6 +13,7 @@
 #include "fence.h"
 #include "magazine.h"
 #include "slab.h"
+#include "trace.h"
 #include "util.h"
 
 static void fence(struct kmag_cache *cache)
@@ -257,12 +258,52 @@ static void work_goes_on(struct kunit *test)
 	kmag_test_exact(test, cache, 0);
 }
 
+/* Who looks at a flush, and needs an object for what it found. */
+struct tracer {
+	struct kmag_cache *cache;
+	void *obj;
+};
+
+static void trace_flush(void *data, const struct kmag_cache *cache,
+			unsigned int objs)
+{
+	struct tracer *tracer = data;
+
+	if (cache == tracer->cache && !tracer->obj)
+		tracer->obj = kmag_cache_alloc(tracer->cache, GFP_NOWAIT);
+}
+
+/* It comes while a fence has this CPU's lock, and must not want it. */
+static void tracer_finds_magazines_busy(struct kunit *test)
+{
+	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
+	struct tracer tracer = { cache };
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "no tracepoints in this kernel");
+	KUNIT_ASSERT_EQ(test, register_trace_kmag_flush(trace_flush, &tracer),
+			0);
+	fill_this_cpu(cache);
+	KUNIT_EXPECT_NULL(test, tracer.obj);
+	fence(cache);
+	unregister_trace_kmag_flush(trace_flush, &tracer);
+	tracepoint_synchronize_unregister();
+
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_BUSY), 1);
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->fast.busy, 0);
+	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->gate, KMAG_GATE_DRAINED);
+	KUNIT_ASSERT_NOT_NULL(test, tracer.obj);
+	kmag_test_exact(test, cache, 1);
+	kmag_cache_free(cache, tracer.obj);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(takes_every_cpu),
 	KUNIT_CASE(cpu_drains_itself),
 	KUNIT_CASE(bulk_meets_a_fence),
 	KUNIT_CASE(dead_cpu_meets_a_fence),
 	KUNIT_CASE(work_goes_on),
+	KUNIT_CASE(tracer_finds_magazines_busy),
 	{}
 };
 

@@ -8,7 +8,7 @@
  * the gate was closed has ended after a grace period; one that began later saw
  * it closed and changed nothing. So after the grace period ->rounds stands
  * still, whatever ->busy says at that moment (it is set, and cleared again, by
- * operations that find the gate closed).
+ * operations that find the gate closed, and by whoever fences on that CPU).
  *
  * Only the CPU itself opens its gate, under its lock: a drainer leaves it
  * DRAINED. So no CPU ever sees an open gate with counts from before.
@@ -19,31 +19,30 @@
 #include "magazine.h"
 #include "slab.h"
 
-static void gate_close(struct kmag_cpu *cpu, enum kmag_gate gate)
+static void gate_close(struct kmag_cache *cache, struct kmag_cpu *cpu,
+		       enum kmag_gate gate)
 {
-	unsigned long flags;
+	unsigned long flags = kmag_cpu_lock(cache, cpu);
 
-	raw_spin_lock_irqsave(&cpu->lock, flags);
 	if (cpu->gate == KMAG_GATE_OPEN) {
 		cpu->gate = gate;
 		/* Read on the fast path of another CPU, at any time. */
 		WRITE_ONCE(cpu->fast.lo, INT_MAX);
 		WRITE_ONCE(cpu->fast.hi, 0);
 	}
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_cpu_unlock(cache, cpu, flags);
 }
 
 static void gate_drain(struct kmag_cache *cache, struct kmag_cpu *cpu)
 {
-	unsigned long flags;
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	unsigned long flags = kmag_cpu_lock(cache, cpu);
 
-	raw_spin_lock_irqsave(&cpu->lock, flags);
 	if (cpu->gate == KMAG_GATE_FENCED || cpu->gate == KMAG_GATE_MARKED) {
 		kmag_cpu_drain(cache, cpu, &left);
 		cpu->gate = KMAG_GATE_DRAINED;
 	}
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_cpu_unlock(cache, cpu, flags);
 	kmag_slab_settle(cache, &left);
 }
 
@@ -53,7 +52,7 @@ static void fence(struct kmag_cache *cache, enum kmag_gate gate)
 
 	lockdep_assert_held(&cache->fence_lock);
 	for_each_possible_cpu(nr)
-		gate_close(per_cpu_ptr(cache->cpu, nr), gate);
+		gate_close(cache, per_cpu_ptr(cache->cpu, nr), gate);
 	synchronize_rcu();
 	for_each_possible_cpu(nr)
 		gate_drain(cache, per_cpu_ptr(cache->cpu, nr));

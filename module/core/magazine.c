@@ -171,14 +171,13 @@ static void cpu_sort(struct kmag_cache *cache, struct kmag_cpu *cpu,
 void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
 {
 	struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
-	unsigned long flags;
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	unsigned long flags = kmag_cpu_lock(cache, cpu);
 
-	raw_spin_lock_irqsave(&cpu->lock, flags);
 	kmag_cpu_drain(cache, cpu, &left);
 	if (cpu->gate != KMAG_GATE_OPEN)
 		cpu->gate = KMAG_GATE_DRAINED;
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_cpu_unlock(cache, cpu, flags);
 	kmag_slab_settle(cache, &left);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_cpu_dead);

@@ -40,6 +40,47 @@ int kmag_cpus_alloc(struct kmag_cache *cache);
 void kmag_cpus_free(struct kmag_cache *cache);
 
 /**
+ * kmag_cpu_lock - lock any CPU's magazines
+ * @cache: the cache
+ * @cpu: whose
+ *
+ * Claims those of this CPU, too: a handler of a tracepoint in between may use
+ * the cache, and is to find them busy, not locked. Who may sleep is in no
+ * operation of this CPU, so nobody else has the claim.
+ *
+ * Context: Process context. Takes @cpu->lock.
+ * Return: for kmag_cpu_unlock().
+ */
+static inline unsigned long kmag_cpu_lock(struct kmag_cache *cache,
+					  struct kmag_cpu *cpu)
+	__acquires(&cpu->lock)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	this_cpu_ptr(cache->cpu)->fast.busy = 1;
+	barrier();	/* as on the fast path */
+	raw_spin_lock(&cpu->lock);
+	return flags;
+}
+
+/**
+ * kmag_cpu_unlock - undo kmag_cpu_lock()
+ * @cache: the cache
+ * @cpu: whose magazines
+ * @flags: what it returned
+ */
+static inline void kmag_cpu_unlock(struct kmag_cache *cache,
+				   struct kmag_cpu *cpu, unsigned long flags)
+	__releases(&cpu->lock)
+{
+	raw_spin_unlock(&cpu->lock);
+	barrier();	/* as on the fast path */
+	this_cpu_ptr(cache->cpu)->fast.busy = 0;
+	local_irq_restore(flags);
+}
+
+/**
  * kmag_cpu_drain - give a CPU's objects back to their slabs
  * @cache: the cache
  * @cpu: whose magazines; its lock is held, and nobody is on its fast path
