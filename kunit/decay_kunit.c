@@ -8,9 +8,11 @@
 #include <linux/mutex.h>
 
 #include "depot.h"
+#include "field.h"
 #include "reclaim.h"
 #include "registry.h"
 #include "slab.h"
+#include "trace.h"
 #include "util.h"
 
 /* Full magazines in the depot after a burst. */
@@ -258,6 +260,63 @@ static void worker_gives_back(struct kunit *test)
 	kmag_test_exact(test, b.cache, 0);
 }
 
+/* As another CPU would: free so that it reaches the slab at once. */
+static void free_past_magazines(struct kmag_cache *cache, void *obj)
+{
+	struct kmag_cpu *cpu;
+
+	preempt_disable();
+	cpu = this_cpu_ptr(cache->cpu);
+	cpu->fast.busy = 1;
+	kmag_cache_free(cache, obj);
+	cpu->fast.busy = 0;
+	preempt_enable();
+}
+
+/* A slab is freed: empty one more, of those with one object. */
+static void empty_another(void *data, const struct kmag_cache *cache,
+			  const struct kmag_slab *slab)
+{
+	struct field *f = data;
+
+	if (cache == f->cache && f->nr)
+		free_past_magazines(f->cache, f->objs[--f->nr]);
+}
+
+/* Who frees empty slabs holds a lock: it ends, however many more there are. */
+static void what_is_emptied_meanwhile_waits(struct kunit *test)
+{
+	struct field f;
+	unsigned long freed;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "no tracepoints in this kernel");
+	f = field_make(test, 1, 1);
+	KUNIT_ASSERT_EQ(test,
+			register_trace_kmag_slab_destroy(empty_another, &f), 0);
+	keep_worker(test);
+	free_past_magazines(f.cache, f.objs[--f.nr]);
+	KUNIT_EXPECT_EQ(test, f.node->nr[KMAG_EMPTY], 1);
+
+	KUNIT_EXPECT_EQ(test, kmag_drain(f.cache), 1);
+	KUNIT_EXPECT_EQ(test, f.node->nr[KMAG_EMPTY], 1);
+	/* The worker, for which it was empty the whole interval. */
+	kmag_retain(f.cache, KMAG_WORKING_SET);
+	f.node->empty_min = 1;
+	freed = kmag_test_stat(f.cache, KMAG_SLAB_FREED);
+	kmag_decay(f.cache);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SLAB_FREED),
+			freed + 1);
+	KUNIT_EXPECT_EQ(test, f.node->nr[KMAG_EMPTY], 1);
+
+	kmag_retain(f.cache, KMAG_LAZY);
+	let_worker(test);
+	/* Waits for CPUs that come and go, and they for the worker's lock. */
+	unregister_trace_kmag_slab_destroy(empty_another, &f);
+	tracepoint_synchronize_unregister();
+	field_finish(test, &f);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(burst_is_given_back),
 	KUNIT_CASE(what_is_live_stays),
@@ -266,6 +325,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(needed_empty_slabs_stay),
 	KUNIT_CASE(lazy_keeps_all),
 	KUNIT_CASE(eager_keeps_nothing),
+	KUNIT_CASE(what_is_emptied_meanwhile_waits),
 	KUNIT_CASE_SLOW(worker_gives_back),
 	{}
 };

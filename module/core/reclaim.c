@@ -29,6 +29,20 @@
 
 static struct kmag_shrinker shrinker;
 
+/* Free @nr empty slabs of a node at most: others may go on emptying some. */
+static void reap(struct kmag_cache *cache, struct kmag_node *node,
+		 unsigned long keep, unsigned long nr)
+{
+	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
+	unsigned int reaped;
+
+	while (nr && (reaped = kmag_slab_reap(cache, node, keep, nr, &left))) {
+		nr -= reaped;
+		kmag_slab_settle(cache, &left);
+		cond_resched();
+	}
+}
+
 unsigned long kmag_drain(struct kmag_cache *cache)
 {
 	unsigned long freed;
@@ -50,10 +64,7 @@ unsigned long kmag_drain(struct kmag_cache *cache)
 			cond_resched();
 		}
 		kmag_depot_purge(&node->depot, KMAG_DEPOT_EMPTIES);
-		while (kmag_slab_reap(cache, node, 0, ULONG_MAX, &left)) {
-			kmag_slab_settle(cache, &left);
-			cond_resched();
-		}
+		reap(cache, node, 0, READ_ONCE(node->nr[KMAG_EMPTY]));
 	}
 	freed = kmag_sum(cache, KMAG_SLAB_FREED) - freed;
 	mutex_unlock(&cache->fence_lock);
@@ -182,7 +193,7 @@ static void decay_node(struct kmag_cache *cache, struct kmag_node *node)
 	struct kmag_depot *depot = &node->depot;
 	unsigned int idle = kmag_depot_idle_full(depot);
 	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
-	unsigned long has;
+	unsigned long has, empty_idle;
 
 	if (retention == KMAG_LAZY)
 		idle = 0;
@@ -199,17 +210,14 @@ static void decay_node(struct kmag_cache *cache, struct kmag_node *node)
 		kmag_depot_purge(depot, max_t(unsigned int, KMAG_DEPOT_EMPTIES,
 					      has - min_t(unsigned int, has, idle)));
 
-	idle = idle_slabs(node);
+	empty_idle = idle_slabs(node);
 	has = READ_ONCE(node->nr[KMAG_EMPTY]);
 	if (retention == KMAG_LAZY)
-		idle = 0;
+		empty_idle = 0;
 	else if (retention == KMAG_EAGER)
-		idle = has;
-	while (kmag_slab_reap(cache, node, has - min_t(unsigned long, has, idle),
-			      ULONG_MAX, &left)) {
-		kmag_slab_settle(cache, &left);
-		cond_resched();
-	}
+		empty_idle = has;
+	empty_idle = min(empty_idle, has);
+	reap(cache, node, has - empty_idle, empty_idle);
 }
 
 void kmag_decay(struct kmag_cache *cache)
