@@ -81,7 +81,7 @@ struct kmag_ioc_info {
 	__u32 max_objects;	/* out: objects, or slots, per open file */
 	__u32 max_replay;	/* out: records per replay call */
 	__u64 max_object_size;	/* out: bytes */
-	__u64 max_run_bytes;	/* out: of objects that a run may hold */
+	__u64 max_run_bytes;	/* out: of objects that one run may hold */
 	__u32 max_run_threads;	/* out: threads of a run */
 	__u32 max_run_ms;	/* out: how long it may take */
 };
