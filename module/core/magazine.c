@@ -187,7 +187,8 @@ EXPORT_SYMBOL_IF_KUNIT(kmag_cpu_dead);
  * one who can have the claim is an operation that we interrupted: then NULL.
  * While we have it, an NMI keeps off.
  */
-static struct kmag_cpu *cpu_claim(struct kmag_cache *cache, unsigned long *flags)
+static notrace struct kmag_cpu *cpu_claim(struct kmag_cache *cache,
+					  unsigned long *flags)
 {
 	struct kmag_cpu *cpu;
 
@@ -262,8 +263,7 @@ static __always_inline bool swap_helps(struct kmag_cache *cache, bool for_alloc)
 }
 
 /* Swap them where it does. */
-static notrace noinline bool swap_unlocked(struct kmag_cache *cache,
-					   bool for_alloc)
+static notrace noinline bool swap_unlocked(struct kmag_cache *cache)
 {
 	struct kmag_here here;
 	bool swapped = false;
@@ -271,7 +271,29 @@ static notrace noinline bool swap_unlocked(struct kmag_cache *cache,
 	preempt_disable();
 	here = kmag_here(kmag_pcp(cache));
 	if (kmag_claim(here)) {
-		swapped = kmag_swap_claimed(cache, here, for_alloc);
+		swapped = kmag_swap_claimed(cache, here, true);
+		kmag_release(here);
+	}
+	preempt_enable();
+	return swapped;
+}
+
+/* The same, and push there, in one claim. */
+static notrace noinline bool swap_and_push(struct kmag_cache *cache, void *obj)
+{
+	struct kmag_here here;
+	bool swapped = false;
+
+	preempt_disable();
+	here = kmag_here(kmag_pcp(cache));
+	if (kmag_claim(here)) {
+		swapped = kmag_swap_claimed(cache, here, false);
+		if (swapped) {
+			kmag_get(here.pcp->objs)[kmag_get(here.pcp->rounds)] =
+				obj;
+			kmag_add(here.pcp->rounds, 1);
+			kmag_add(here.pcp->frees, 1);
+		}
 		kmag_release(here);
 	}
 	preempt_enable();
@@ -363,7 +385,7 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
 		goto fail;
 	WARN_ON_ONCE(!rcu_is_watching());
 	*tier = KMAG_ALLOC_MAG;
-	if (swap_helps(cache, true) && swap_unlocked(cache, true) &&
+	if (swap_helps(cache, true) && swap_unlocked(cache) &&
 	    kmag_pcp_pop(kmag_pcp(cache), &obj))
 		return obj;
 	for (;;) {
@@ -503,15 +525,15 @@ enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
 }
 
 /* Past the fast path, and past free_sorted(). */
-static noinline enum kmag_stat free_slow(struct kmag_cache *cache, void *obj)
+static notrace noinline enum kmag_stat free_slow(struct kmag_cache *cache,
+						 void *obj)
 {
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
 		return KMAG_PARKED;
 	}
 	WARN_ON_ONCE(!rcu_is_watching());
-	if (swap_helps(cache, false) && swap_unlocked(cache, false) &&
-	    kmag_pcp_push(kmag_pcp(cache), obj))
+	if (swap_helps(cache, false) && swap_and_push(cache, obj))
 		return KMAG_FREE_MAG;
 	return cpu_free(cache, obj);
 }
