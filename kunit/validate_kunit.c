@@ -154,6 +154,21 @@ static void planted_meta(struct plant *p, bool in)
 	p->node->meta += in ? -8 : 8;
 }
 
+static void planted_draining(struct plant *p, bool in)
+{
+	p->node->nr_draining += in ? 1 : -1;
+}
+
+static void planted_draining_slots(struct plant *p, bool in)
+{
+	p->node->draining_slots += in ? 1 : -1;
+}
+
+static void planted_draining_bytes(struct plant *p, bool in)
+{
+	p->node->draining_bytes += in ? PAGE_SIZE : -PAGE_SIZE;
+}
+
 static void planted_depot_objs(struct plant *p, bool in)
 {
 	p->node->depot.objs += in ? 1 : -1;
@@ -216,6 +231,9 @@ static const struct planted {
 	{ "a node's bytes", planted_bytes },
 	{ "a node's tails", planted_tail },
 	{ "a node's descriptors", planted_meta },
+	{ "a node's draining slabs", planted_draining },
+	{ "slots of draining slabs", planted_draining_slots },
+	{ "bytes of draining slabs", planted_draining_bytes },
 	{ "a depot's objects", planted_depot_objs },
 	{ "a depot's full magazines", planted_depot_full },
 	{ "a depot's empty magazines", planted_depot_empty },
