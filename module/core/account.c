@@ -184,8 +184,7 @@ static u64 snap_needed(const struct kmag_cache *cache,
 	return high * o.high_bytes + min(low, o.low) * o.low_bytes;
 }
 
-/* Room for any cache's record, latencies or not. */
-static struct kmag_snap_cache *snap_alloc(gfp_t gfp)
+struct kmag_snap_cache *kmag_snapshot_alloc(gfp_t gfp)
 {
 	return kvzalloc(sizeof(struct kmag_snap_cache) +
 			num_possible_cpus() * sizeof(struct kmag_snap_cpu) +
@@ -254,7 +253,7 @@ void kmag_snapshot_fill(struct kmag_cache *cache, struct kmag_snap_cache *snap)
 
 struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 {
-	struct kmag_snap_cache *snap = snap_alloc(gfp);
+	struct kmag_snap_cache *snap = kmag_snapshot_alloc(gfp);
 
 	if (snap)
 		kmag_snapshot_fill(cache, snap);
@@ -263,7 +262,7 @@ struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp)
 
 struct kmag_snap_cache *kmag_snapshot_next(unsigned int id, gfp_t gfp)
 {
-	struct kmag_snap_cache *snap = snap_alloc(gfp);
+	struct kmag_snap_cache *snap = kmag_snapshot_alloc(gfp);
 	struct kmag_cache *cache;
 
 	if (!snap)

@@ -25,6 +25,9 @@ unsigned long kmag_sum(const struct kmag_cache *cache, enum kmag_stat stat);
  */
 struct kmag_snap_cache *kmag_snapshot(struct kmag_cache *cache, gfp_t gfp);
 
+/* Room for any cache's record, with all that can follow; zero. */
+struct kmag_snap_cache *kmag_snapshot_alloc(gfp_t gfp);
+
 /* The same into @snap, which is zero and has room for all that can follow. */
 void kmag_snapshot_fill(struct kmag_cache *cache, struct kmag_snap_cache *snap);
 

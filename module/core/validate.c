@@ -11,11 +11,10 @@
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
 #include "account.h"
+#include "census.h"
 #include "depot.h"
-#include "magazine.h"
 #include "registry.h"
 #include "slab.h"
 
@@ -28,9 +27,7 @@
 struct validation {
 	struct kmag_cache *cache;
 	unsigned int errors;
-	void **cached;		/* objects in magazines */
-	size_t nr_cached;
-	size_t max_cached;
+	struct kmag_census *cached;
 	unsigned long slabs;
 	unsigned long slots;
 	unsigned long away;	/* bits set in bitmaps */
@@ -64,34 +61,8 @@ static void compare(struct validation *v, const char *what, u64 has, u64 counted
 		found(v, "%s: %llu found, %llu counted", what, has, counted);
 }
 
-static void collect(struct validation *v, void **objs, size_t nr)
-{
-	nr = min(nr, v->max_cached - v->nr_cached);
-	/* The fast path goes on with a magazine, under no lock. */
-	data_race(memcpy(v->cached + v->nr_cached, objs, nr * sizeof(*objs)));
-	v->nr_cached += nr;
-}
-
-static void collect_cpus(struct validation *v)
-{
-	unsigned int nr;
-
-	for_each_possible_cpu(nr) {
-		struct kmag_cpu *cpu = per_cpu_ptr(v->cache->cpu, nr);
-		struct kmag_pcp *pcp = &cpu->fast;
-		unsigned long flags;
-
-		raw_spin_lock_irqsave(&cpu->lock, flags);
-		/* Exact only when the fast path rests. */
-		collect(v, READ_ONCE(pcp->objs), READ_ONCE(pcp->rounds));
-		collect(v, READ_ONCE(pcp->prev_objs),
-			READ_ONCE(pcp->prev_rounds));
-		raw_spin_unlock_irqrestore(&cpu->lock, flags);
-	}
-}
-
 /* Bounded by the depot's own limit, so in one piece. */
-static void collect_depot(struct validation *v, struct kmag_depot *depot)
+static void check_depot(struct validation *v, struct kmag_depot *depot)
 {
 	unsigned long objs, bytes, has_objs = 0, has_bytes = 0, flags;
 	unsigned int full, empty, has_full = 0, has_empty = 0;
@@ -103,7 +74,6 @@ static void collect_depot(struct validation *v, struct kmag_depot *depot)
 	objs = depot->objs;
 	bytes = depot->bytes;
 	for (mag = depot->full; mag; mag = mag->next) {
-		collect(v, mag->objs, mag->cap);
 		has_full++;
 		has_objs += mag->cap;
 		has_bytes += kmag_magazine_bytes(mag);
@@ -120,33 +90,26 @@ static void collect_depot(struct validation *v, struct kmag_depot *depot)
 	compare(v, "a depot's bytes", has_bytes, bytes);
 }
 
-static void collect_depots(struct validation *v)
+static void check_depots(struct validation *v)
 {
 	int nid;
 
 	for_each_node(nid)
-		collect_depot(v, &v->cache->node[nid]->depot);
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const void *x = *(void * const *)a, *y = *(void * const *)b;
-
-	return x < y ? -1 : x > y;
+		check_depot(v, &v->cache->node[nid]->depot);
 }
 
 /* Every object in a magazine is there once, and away from its slab. */
 static void check_cached(struct validation *v)
 {
+	const struct kmag_census *cached = v->cached;
 	size_t i;
 
-	sort(v->cached, v->nr_cached, sizeof(*v->cached), by_address, NULL);
-	for (i = 0; i < v->nr_cached; i++) {
-		void *obj = v->cached[i];
+	for (i = 0; i < cached->nr; i++) {
+		void *obj = cached->objs[i];
 		struct kmag_slab *slab;
 		int slot = -1;
 
-		if (i && obj == v->cached[i - 1])
+		if (i && obj == cached->objs[i - 1])
 			found(v, "object %p is in magazines twice", obj);
 		rcu_read_lock();
 		slab = kmag_slab_of(obj);
@@ -251,7 +214,7 @@ static void check_sums(struct validation *v, struct kmag_snap_cache *snap)
 
 static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
 {
-	unsigned long cached = v->nr_cached + snap->transit;
+	unsigned long cached = v->cached->nr + snap->transit;
 
 	if (v->slabs != snap->slabs || v->slots != snap->slots)
 		found(v, "%lu slabs with %lu slots found, %llu with %llu counted",
@@ -259,25 +222,12 @@ static void check_counts(struct validation *v, struct kmag_snap_cache *snap)
 	if (v->slots - v->away != snap->slab_free)
 		found(v, "%lu slots free in bitmaps, %llu counted",
 		      v->slots - v->away, snap->slab_free);
-	if (v->nr_cached != snap->cpu_objs + snap->depot_objs)
+	if (v->cached->nr != snap->cpu_objs + snap->depot_objs)
 		found(v, "%zu objects in magazines, %llu counted",
-		      v->nr_cached, snap->cpu_objs + snap->depot_objs);
+		      v->cached->nr, snap->cpu_objs + snap->depot_objs);
 	if (v->away != snap->live + cached)
 		found(v, "%lu objects away, %lu cached: %lld live, %llu by operations",
 		      v->away, cached, (s64)v->away - (s64)cached, snap->live);
-}
-
-/* What magazines can hold at most: those of all CPUs, and all full depots. */
-static size_t max_cached(const struct kmag_cache *cache,
-			 struct kmag_snap_cache *snap)
-{
-	const struct kmag_snap_node *node = kmag_snapshot_nodes(snap);
-	size_t mags = 2 * snap->nr_cpus;
-	unsigned int i;
-
-	for (i = 0; i < snap->nr_nodes; i++)
-		mags += node[i].full_max;
-	return mags * cache->capacity;
 }
 
 int kmag_cache_validate(struct kmag_cache *cache)
@@ -287,22 +237,20 @@ int kmag_cache_validate(struct kmag_cache *cache)
 	int ret = -ENOMEM;
 
 	/* All memory before the locks: the shrinker asks for the first of them. */
-	snap = kmag_snapshot(cache, GFP_KERNEL);
+	snap = kmag_snapshot_alloc(GFP_KERNEL);
 	if (!snap)
 		return -ENOMEM;
-	v.max_cached = max_cached(cache, snap);
-	v.cached = kvmalloc_array(v.max_cached, sizeof(*v.cached), GFP_KERNEL);
+	v.cached = kmag_census_alloc(cache, GFP_KERNEL);
 	if (!v.cached)
 		goto out_snap;
-	memset(snap, 0, snap->record_size);
 
 	/* Keep away the shrinker, CPU hotplug and whoever drains the cache. */
 	mutex_lock(&kmag_caches_lock);
 	mutex_lock(&cache->fence_lock);
 	kmag_snapshot_fill(cache, snap);
-	collect_cpus(&v);
-	collect_depots(&v);
+	kmag_census_take(cache, v.cached);
 	check_cached(&v);
+	check_depots(&v);
 	check_slabs(&v);
 	check_sums(&v, snap);
 	check_counts(&v, snap);
