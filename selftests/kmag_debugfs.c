@@ -324,6 +324,22 @@ TEST_F(debugfs, frag)
 	EXPECT_EQ(number(value("bytes_empty")), self->snap->empty_bytes);
 	EXPECT_EQ(number(value("bytes_excess")),
 		  self->snap->slab_bytes - self->snap->needed_bytes);
+	/* No slab is held by cached objects alone that has no class of its own. */
+	sum = 0;
+	for (i = 1; i <= 8; i++) {
+		snprintf(key, sizeof(key), "cached_upto_%d/8", i);
+		EXPECT_LE(number(value(key)), self->snap->slabs_by_class[i]);
+		sum += number(value(key));
+	}
+	EXPECT_LE(number(value("cached_full")), number(value("slabs_full")));
+	sum += number(value("cached_full"));
+	EXPECT_EQ(number(value("bytes_shrink_returns")) +
+		  number(value("bytes_evacuation_returns")),
+		  number(value("bytes_excess")));
+	EXPECT_GE(number(value("bytes_shrink_returns")),
+		  number(value("bytes_empty")));
+	EXPECT_EQ(sum > 0, number(value("bytes_shrink_returns")) >
+		  number(value("bytes_empty")));
 	/* Where no slab is of a smaller order, their numbers tell their bytes. */
 	if (!self->snap->stats[KMAG_SLAB_FALLBACK]) {
 		long long slab = sysconf(_SC_PAGESIZE) << self->snap->order;
@@ -349,7 +365,7 @@ static int weight(const char *hex)
 
 TEST_F(debugfs, slab_map)
 {
-	long long inuse = 0, slots = 0, last = -1;
+	long long inuse = 0, slots = 0, last = -1, cached = 0;
 	char *f[MAX_COLUMNS];
 	int i;
 
@@ -363,7 +379,11 @@ TEST_F(debugfs, slab_map)
 			  number(f[column("inuse")]));
 		inuse += number(f[column("inuse")]);
 		slots += number(f[column("slots")]);
+		EXPECT_LE(number(f[column("cached")]),
+			  number(f[column("inuse")]));
+		cached += number(f[column("cached")]);
 	}
+	EXPECT_EQ(cached, self->snap->cpu_objs + self->snap->depot_objs);
 	EXPECT_EQ(slots, self->snap->slots);
 	EXPECT_EQ(slots - inuse, self->snap->slab_free);
 	EXPECT_EQ(inuse, self->snap->live + self->snap->cpu_objs +
@@ -436,7 +456,11 @@ TEST_F(debugfs, retention)
 /* Afterwards nothing is cached, no slab is empty, and live ones are as were. */
 TEST_F(debugfs, shrink)
 {
+	long long returns, held;
+
 	TABLE("frag");
+	returns = number(value("bytes_shrink_returns"));
+	held = number(value("bytes_held"));
 	EXPECT_GT(self->snap->cpu_objs + self->snap->depot_objs, 0);
 	ASSERT_EQ(write_file(self->dir, "shrink"), 0);
 	free(self->head);
@@ -450,6 +474,7 @@ TEST_F(debugfs, shrink)
 	EXPECT_EQ(self->snap->slabs_by_class[0], 0);
 	EXPECT_EQ(self->snap->skew, 0);
 	EXPECT_EQ(self->snap->slots, 1286 + self->snap->slab_free);
+	EXPECT_EQ(self->snap->slab_bytes, held - returns);
 	ASSERT_EQ(write_file(self->dir, "validate"), 0);
 	TABLE("validate");
 	EXPECT_STREQ(table.rows[0], "ok 0");

@@ -4,7 +4,6 @@
  * Documentation/debugfs.rst describes every file and column. Columns are only
  * ever appended.
  */
-#include <linux/bitmap.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/module.h>
@@ -15,12 +14,11 @@
 #include "debugfs.h"
 #include "latency.h"
 #include "reclaim.h"
-#include "slab.h"
 #include "table.h"
 
 static struct dentry *root;
 
-static void head(struct seq_file *m, const char *file, const char *columns)
+void kmag_view_head(struct seq_file *m, const char *file, const char *columns)
 {
 	seq_printf(m, "kmag %s - version: 1\n# %s\n", file, columns);
 }
@@ -95,8 +93,8 @@ static void caches_row(void *arg, struct kmag_snap_cache *s)
 
 static int caches_show(struct seq_file *m, void *unused)
 {
-	head(m, "caches",
-	     KMAG_COLS_SHAPE " " KMAG_COLS_SLABS " " KMAG_COLS_OBJS);
+	kmag_view_head(m, "caches",
+		       KMAG_COLS_SHAPE " " KMAG_COLS_SLABS " " KMAG_COLS_OBJS);
 	return visit_snapshots(caches_row, m);
 }
 DEFINE_SHOW_ATTRIBUTE(caches);
@@ -134,7 +132,7 @@ static int summary_show(struct seq_file *m, void *unused)
 
 	if (ret)
 		return ret;
-	head(m, "summary", "sign bytes what");
+	kmag_view_head(m, "summary", "sign bytes what");
 	seq_printf(m, "+ %lld in use by owners\n", sum.live);
 	seq_printf(m, "+ %lld alignment loss\n", sum.align);
 	seq_printf(m, "+ %lld in CPU magazines\n", sum.cpu);
@@ -157,7 +155,7 @@ DEFINE_SHOW_ATTRIBUTE(summary);
 
 static void info_print(struct seq_file *m, struct kmag_snap_cache *s)
 {
-	head(m, "info", "key value");
+	kmag_view_head(m, "info", "key value");
 	seq_printf(m, "name %s\nid %u\nobjsize %u\nstride %u\nalign %u\n",
 		   s->name, s->id, s->object_size, s->stride, s->align);
 	seq_printf(m, "slab_slots %u\nslab_pages %u\nmag_capacity %u\nflags ",
@@ -210,7 +208,7 @@ static void stats_print(struct seq_file *m, struct kmag_snap_cache *s)
 	unsigned int i;
 
 	BUILD_BUG_ON(ARRAY_SIZE(stat_names) != KMAG_NR_STATS);
-	head(m, "stats", "key value");
+	kmag_view_head(m, "stats", "key value");
 	for (i = 0; i < KMAG_NR_STATS; i++)
 		seq_printf(m, "%s %llu\n", stat_names[i], s->stats[i]);
 }
@@ -226,8 +224,8 @@ static void cpus_print(struct seq_file *m, struct kmag_snap_cache *s)
 	struct kmag_snap_cpu *cpu = kmag_snapshot_cpus(s);
 	unsigned int i;
 
-	head(m, "cpus",
-	     "cpu online loaded loaded_cap previous previous_cap closed alloc_mag free_mag");
+	kmag_view_head(m, "cpus",
+		       "cpu online loaded loaded_cap previous previous_cap closed alloc_mag free_mag");
 	for (i = 0; i < s->nr_cpus; i++, cpu++)
 		seq_printf(m, "%u %u %u %u %u %u %u %llu %llu\n", cpu->cpu,
 			   cpu->online, cpu->loaded, cpu->loaded_cap,
@@ -246,7 +244,7 @@ static void depot_print(struct seq_file *m, struct kmag_snap_cache *s)
 	struct kmag_snap_node *node = kmag_snapshot_nodes(s);
 	unsigned int i;
 
-	head(m, "depot", "node full empty full_max full_min");
+	kmag_view_head(m, "depot", "node full empty full_max full_min");
 	for (i = 0; i < s->nr_nodes; i++, node++)
 		seq_printf(m, "%u %u %u %u %u\n", node->node, node->full,
 			   node->empty, node->full_max, node->full_min);
@@ -257,101 +255,6 @@ static int depot_show(struct seq_file *m, void *unused)
 	return show_snapshot(m, depot_print);
 }
 DEFINE_SHOW_ATTRIBUTE(depot);
-
-static void frag_print(struct seq_file *m, struct kmag_snap_cache *s)
-{
-	unsigned int i;
-
-	head(m, "frag", "key value");
-	seq_printf(m, "slabs_empty %llu\n", s->slabs_by_class[KMAG_EMPTY]);
-	for (i = 1; i < KMAG_FULL; i++)
-		seq_printf(m, "slabs_upto_%u/8 %llu\n", i, s->slabs_by_class[i]);
-	seq_printf(m, "slabs_full %llu\n", s->slabs_by_class[KMAG_FULL]);
-	seq_printf(m, "slabs_held %llu\n", s->slabs);
-	seq_printf(m, "slabs_needed %llu\n", s->slabs_needed);
-	seq_printf(m, "bytes_empty %llu\n", s->empty_bytes);
-	seq_printf(m, "bytes_excess %llu\n", s->slab_bytes - s->needed_bytes);
-	seq_printf(m, "bytes_held %llu\n", s->slab_bytes);
-	seq_printf(m, "slabs_draining %llu\n", s->draining);
-	seq_printf(m, "bytes_draining %llu\n", s->draining_bytes);
-}
-
-static int frag_show(struct seq_file *m, void *unused)
-{
-	return show_snapshot(m, frag_print);
-}
-DEFINE_SHOW_ATTRIBUTE(frag);
-
-/* slab_map: the position in the file is one above where the walk goes on. */
-static void *map_from(struct seq_file *m, loff_t *pos)
-{
-	unsigned long nr = *pos - 1;
-	struct kmag_slab *slab = kmag_slab_next(m->private, &nr);
-
-	if (!slab)
-		return NULL;
-	*pos = nr;
-	return slab;
-}
-
-static void *map_start(struct seq_file *m, loff_t *pos)
-	__acquires(RCU)
-{
-	rcu_read_lock();
-	if (!*pos)
-		return SEQ_START_TOKEN;
-	return map_from(m, pos);
-}
-
-static void *map_next(struct seq_file *m, void *v, loff_t *pos)
-{
-	++*pos;
-	return map_from(m, pos);
-}
-
-static void map_stop(struct seq_file *m, void *v)
-	__releases(RCU)
-{
-	rcu_read_unlock();
-}
-
-/* Order 0 of the smallest objects; larger slabs have larger objects. */
-#define KMAG_MAP_BITS	(PAGE_SIZE / sizeof(void *))
-
-static int map_show(struct seq_file *m, void *v)
-{
-	struct kmag_cache *cache = m->private;
-	DECLARE_BITMAP(away, KMAG_MAP_BITS);
-	struct kmag_slab *slab = v;
-	struct kmag_node *node;
-	unsigned int inuse, bits;
-	unsigned long flags;
-	bool draining;
-
-	if (v == SEQ_START_TOKEN) {
-		head(m, "slab_map", "pfn node pages slots inuse away draining");
-		return 0;
-	}
-	node = cache->node[slab->nid];
-	bits = min_t(unsigned int, slab->slots, KMAG_MAP_BITS);
-	raw_spin_lock_irqsave(&node->lock, flags);
-	bitmap_copy(away, slab->away, bits);
-	inuse = slab->inuse;
-	draining = slab->draining;
-	raw_spin_unlock_irqrestore(&node->lock, flags);
-	seq_printf(m, "%lu %u %u %u %u %*pb %d\n", kmag_slab_pfn(slab),
-		   slab->nid, 1U << slab->order, slab->slots, inuse, bits, away,
-		   draining);
-	return 0;
-}
-
-static const struct seq_operations slab_map_sops = {
-	.start = map_start,
-	.next = map_next,
-	.stop = map_stop,
-	.show = map_show,
-};
-DEFINE_SEQ_ATTRIBUTE(slab_map);
 
 static const char * const retentions[] = {
 	[KMAG_EAGER] = "eager",
@@ -364,7 +267,7 @@ static int retention_show(struct seq_file *m, void *unused)
 	const struct kmag_cache *cache = m->private;
 	int i, now = READ_ONCE(cache->retention);	/* writers hold no lock */
 
-	head(m, "retention", "policy in_force");
+	kmag_view_head(m, "retention", "policy in_force");
 	for (i = 0; i < ARRAY_SIZE(retentions); i++)
 		seq_printf(m, "%s %d\n", retentions[i], i == now);
 	return 0;
@@ -420,7 +323,7 @@ static int validate_show(struct seq_file *m, void *unused)
 	struct kmag_cache *cache = m->private;
 	int errors = READ_ONCE(cache->validated);	/* of the last write */
 
-	head(m, "validate", "result errors");
+	kmag_view_head(m, "validate", "result errors");
 	if (errors == -EAGAIN)
 		seq_puts(m, "never 0\n");
 	else
@@ -514,8 +417,8 @@ static const struct {
 	{ "stats", 0444, &stats_fops },
 	{ "cpus", 0444, &cpus_fops },
 	{ "depot", 0444, &depot_fops },
-	{ "frag", 0444, &frag_fops },
-	{ "slab_map", 0444, &slab_map_fops },
+	{ "frag", 0444, &kmag_view_frag },
+	{ "slab_map", 0444, &kmag_view_slab_map },
 	{ "shrink", 0200, &shrink_fops },
 	{ "validate", 0644, &validate_fops },
 	{ "latency", 0644, &latency_fops },

@@ -5,7 +5,17 @@
 #ifndef _KMAG_DEBUGFS_H
 #define _KMAG_DEBUGFS_H
 
+#include <linux/fs.h>
+
 struct kmag_cache;
+struct seq_file;
+
+/* What every file begins with: its name and version, and its columns. */
+void kmag_view_head(struct seq_file *m, const char *file, const char *columns);
+
+/* In slabview.c, of a cache each. */
+extern const struct file_operations kmag_view_frag;
+extern const struct file_operations kmag_view_slab_map;
 
 void kmag_debugfs_init(void);
 void kmag_debugfs_exit(void);
