@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Where the views of caches are */
+#define KMAG_DEBUGFS	"/sys/kernel/debug/kmag"
+
 /**
  * dev_open - open the device and ask what it can do
  * @info: filled in

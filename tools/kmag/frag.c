@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* kmag frag: slabs by fullness; how many are held, how many are needed. */
+/*
+ * kmag frag: slabs by fullness; how many are held, how many are needed. As a heat
+ * map, what holds each of them open.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "heat.h"
 #include "snapfile.h"
 #include "util.h"
 #include "view.h"
@@ -14,6 +21,13 @@ struct frag_view {
 	struct view view;
 	bool all;
 	struct row total;
+	bool heat;
+	const char *png;
+	char **files;		/* slab_maps, instead of caches */
+	size_t nr_files;
+	struct heat *maps;
+	size_t nr_maps;
+	bool failed;
 };
 
 static void add_cache(struct row *to, const struct kmag_snap_cache *c)
@@ -87,8 +101,95 @@ static const struct view_ops frag_ops = {
 	.total = print_total,
 };
 
+/* A map more. */
+static void add_map(struct frag_view *fv, const char *name, const char *path)
+{
+	fv->maps = xrealloc(fv->maps, (fv->nr_maps + 1) * sizeof(*fv->maps));
+	if (heat_read(&fv->maps[fv->nr_maps++], name, path))
+		fv->failed = true;
+}
+
+static void add_cache_map(struct view *v, const struct snap_cache *s)
+{
+	struct frag_view *fv = container_of(v, struct frag_view, view);
+	char *name = xprintf("%s-%u", s->c.name, s->c.id);
+	char *path = xprintf(KMAG_DEBUGFS "/%s/slab_map", name);
+
+	if (!fv->failed)
+		add_map(fv, name, path);
+	free(path);
+	free(name);
+}
+
+static void no_head(void)
+{
+}
+
+static void no_total(const struct view *v)
+{
+}
+
+static const struct view_ops heat_ops = {
+	.schema = "kmag.frag/1",
+	.wanted = has_slabs,
+	.head = no_head,
+	.row = add_cache_map,
+	.json = json_cache,
+	.total = no_total,
+};
+
+static int draw_maps(const struct frag_view *fv)
+{
+	int ret = heat_draw(fv->maps, fv->nr_maps, fv->png);
+
+	if (!ret)
+		printf("%s: %zu maps\n", fv->png, fv->nr_maps);
+	return ret > 0 ? KMAG_EXIT_MISSING : ret ? KMAG_EXIT_FAILED : KMAG_EXIT_OK;
+}
+
+static void print_maps(const struct frag_view *fv)
+{
+	size_t i;
+
+	heat_legend();
+	for (i = 0; i < fv->nr_maps; i++)
+		heat_print(&fv->maps[i]);
+}
+
+/* Return: exit code, after one sentence if it is not 0. */
+static int show_heat(struct frag_view *fv)
+{
+	int ret = KMAG_EXIT_OK;
+	size_t i;
+
+	for (i = 0; i < fv->nr_files && !fv->failed; i++)
+		add_map(fv, fv->files[i], fv->files[i]);
+	if (!fv->nr_files)
+		ret = view_show(&fv->view);
+	if (!ret && fv->failed)
+		ret = KMAG_EXIT_FAILED;
+	if (!ret && fv->png && fv->nr_maps)
+		ret = draw_maps(fv);
+	else if (!ret)
+		print_maps(fv);
+	if (!ret && (fflush(stdout) || ferror(stdout))) {
+		say("cannot write: %m");
+		ret = KMAG_EXIT_FAILED;
+	}
+	for (i = 0; i < fv->nr_maps; i++)
+		heat_free(&fv->maps[i]);
+	free(fv->maps);
+	free(fv->files);
+	return ret;
+}
+
+enum { OPT_MAP = 256 };
+
 static const struct argp_option options[] = {
 	{ "all", 'a', NULL, 0, "Show caches without slabs too", 0 },
+	{ "heatmap", 'H', "PNG", OPTION_ARG_OPTIONAL,
+	  "Show each slab, by what holds it open; or draw that, with gnuplot", 0 },
+	{ "map", OPT_MAP, "FILE", 0, "For --heatmap: a copy of a slab_map, instead of caches", 0 },
 	{}
 };
 
@@ -102,6 +203,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'a':
 		fv->all = true;
+		return 0;
+	case 'H':
+		fv->heat = true;
+		fv->png = arg;
+		return 0;
+	case OPT_MAP:
+		fv->files = xrealloc(fv->files, (fv->nr_files + 1) * sizeof(*fv->files));
+		fv->files[fv->nr_files++] = arg;
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		if (fv->nr_files && !fv->heat)
+			argp_error(state, "--map is for --heatmap");
+		if (fv->nr_files && fv->view.nr_names)
+			argp_error(state, "--map is instead of caches");
+		if (fv->heat && (fv->view.result.json || fv->view.result.report))
+			argp_error(state, "a heat map is no JSON");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -118,5 +235,8 @@ int cmd_frag(int argc, char **argv)
 	struct frag_view fv = { .view.ops = &frag_ops };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &fv);
-	return view_show(&fv.view);
+	if (!fv.heat)
+		return view_show(&fv.view);
+	fv.view.ops = &heat_ops;
+	return show_heat(&fv);
 }

@@ -19,7 +19,6 @@
 #include "util.h"
 
 #define DEFAULT_SAMPLES	128
-#define KMAG_DEBUGFS	"/sys/kernel/debug/kmag"
 
 struct options {
 	const char *file;

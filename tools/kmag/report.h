@@ -54,6 +54,9 @@ int plot_open(struct plot *p, const char *path, const char *title, int width, in
 /* Return: 0, or -1 after one sentence. */
 int plot_close(struct plot *p);
 
+/* A string of gnuplot's, which has no escapes but '' for ' */
+void plot_text(struct plot *p, const char *text);
+
 /* A report that is being made */
 struct report {
 	const char *dir;

@@ -12,16 +12,15 @@
 
 #define MIB	1048576.0
 
-/* In a string of gnuplot's, which has no escapes but '' for ' */
-static void quoted(FILE *to, const char *text)
+void plot_text(struct plot *p, const char *text)
 {
-	putc('\'', to);
+	putc('\'', p->to);
 	for (; *text; text++) {
 		if (*text == '\'')
-			putc('\'', to);
-		putc((unsigned char)*text < ' ' ? ' ' : *text, to);
+			putc('\'', p->to);
+		putc((unsigned char)*text < ' ' ? ' ' : *text, p->to);
 	}
-	putc('\'', to);
+	putc('\'', p->to);
 }
 
 int plot_open(struct plot *p, const char *path, const char *title, int width, int height)
@@ -60,11 +59,11 @@ int plot_open(struct plot *p, const char *path, const char *title, int width, in
 	fprintf(p->to, "set terminal pngcairo noenhanced size %d,%d font 'sans,11' background 'white'\n",
 		width, height);
 	fputs("set output ", p->to);
-	quoted(p->to, path);
+	plot_text(p, path);
 	fputs("\nset border 3 lc rgb '#555555'\n"
 	      "set tics nomirror textcolor rgb '#333333'\n"
 	      "set grid ytics lc rgb '#dddddd' lt 1\nset title ", p->to);
-	quoted(p->to, title);
+	plot_text(p, title);
 	putc('\n', p->to);
 	return 0;
 
@@ -109,14 +108,14 @@ void plot_bars(struct plot *p, const struct bars *b)
 		"set key outside right top reverse Left %s samplen 1\nset ylabel ",
 		b->side_by_side ? "clustered gap 1" : "rowstacked",
 		b->side_by_side ? "1" : "0.75", b->side_by_side ? "" : "invert");
-	quoted(p->to, b->ylabel);
+	plot_text(p, b->ylabel);
 	fputs("\nplot ", p->to);
 	for (l = 0; l < b->nr_layers; l++) {
 		fprintf(p->to, "%s $data using %u", l ? "," : "", l + 2);
 		if (!l)
 			fputs(":xtic(1)", p->to);
 		fprintf(p->to, " lc rgb '%s' title ", b->colours[l]);
-		quoted(p->to, b->layers[l]);
+		plot_text(p, b->layers[l]);
 	}
 	putc('\n', p->to);
 }

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 65
+plan 77
 
 PATH=$OUT:$PATH
 work=$(mktemp -d) && cd "$work" || exit 1
@@ -190,4 +190,38 @@ expect 1 'cannot write' 'report to a file' kmag report one.json two.json
 expect 1 'it has no schema' 'report of other JSON' kmag report r <(echo '[1]')
 expect 1 'a replay has batches' 'report of a damaged replay' \
 	kmag report r <(sed 's/{"bytes": 4096, "bytes_needed": 4096}, //' replay.json)
+
+# Heat maps of copies of slab_map: what is held by whom, and what is no map
+cat >map <<'M'
+kmag slab_map - version: 1
+# pfn node pages slots inuse away draining cached
+100 0 1 16 0 0 0 0
+101 0 1 16 1 1 0 0
+102 0 1 16 15 7fff 0 0
+103 0 1 16 16 ffff 0 0
+104 0 1 16 16 ffff 0 2
+105 0 1 16 9 1ff 0 9
+106 0 1 16 9 1ff 1 0
+M
+sed '2!s/ [01] [0-9]*$//' map >old-map
+{ head -n 2 map; yes '1 0 1 8 8 ff 0 0' | head -n 130; } >long-map
+{ cat map; echo 107 0 1 16 17 1ffff 0 0; } >bad-map
+expect 0 '^map: 7 slabs$' 'a heat map' kmag frag --heatmap --map map
+grep -qx '\.18#8cd' out
+result $? 'a letter a slab'
+expect 0 '^\.18##55$' 'one of an older kmag' kmag frag -H --map old-map
+expect 0 '^##$' 'a long one' kmag frag -H --map map --map long-map
+[ "$(grep -cx '#\{64\}' out)" = 2 ]
+result $? '64 slabs a line'
+expect 0 '^map.png: 2 maps$' 'a heat map as a picture' kmag frag --heatmap=map.png --map map --map long-map
+is_png map.png
+result $? 'which is one'
+expect 1 'bad-map is no slab_map' 'a heat map of too many objects' \
+	kmag frag --heatmap --map bad-map
+expect 1 'cannot read nosuch' 'a heat map of nothing' kmag frag --heatmap --map nosuch
+expect 2 'map is for --heatmap' 'a map for no heat map' kmag frag --map map
+expect 2 'no JSON' 'a heat map as JSON' kmag frag --heatmap --json --map map
+rm empty/gnuplot
+expect 3 'gnuplot is not installed' 'a picture without gnuplot' \
+	env PATH="$work/empty" kmag frag --heatmap=no.png --map map
 finished

@@ -70,7 +70,7 @@ result $? 'it reads well'
 offers 'commands' "$commands --help" ''
 offers 'a command begun' 'record replay report' re
 offers 'options' '--backend' replay --b
-offers 'all options' '--all --json --report --help' frag --all -
+offers 'all options' '--all --heatmap --map --json --report --help' frag --all -
 offers 'words of an option' 'kmag slub both' replay --backend ''
 offers 'of its short form, begun' 'both' replay -b b
 offers 'with =' 'slabs' diff --sort = sl

@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 38
+plan 41
 
 mkdir -p /tmp/v && cd /tmp/v || exit 1
 tracing=/sys/kernel/tracing
@@ -51,6 +51,13 @@ expect 2 'interval takes 0.1 to 3600 seconds' 'watch too often' kmag watch -d 0.
 expect 2 'interval takes' 'watch at intervals of no number' kmag watch -d nan
 expect 2 'sort takes held, name' 'watch by an unknown key' kmag watch -s size
 expect 1 'cannot write' 'watch to a full disk' sh -c 'exec kmag watch -n 1 >/dev/full'
+
+# What holds slabs open: of the example all objects are live
+expect 0 '^conn-1: [1-9][0-9]* slabs$' 'a heat map' kmag frag --heatmap conn
+[ "$(grep -x '[.1-8#cd]*' out | tr -d '\n' | wc -c)" = \
+	"$(awk '/^slabs_held/ { print $2 }' /sys/kernel/debug/kmag/conn-1/frag)" ]
+result $? 'a letter a slab'
+expect 1 'no kmag cache by that name' 'a heat map of no cache' kmag frag --heatmap nosuch
 
 # How long operations take: switched, shown, and taken of a load
 expect 0 'latency was never on' 'latency before it is on' kmag stat -l conn
