@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# fence.sh [FENCES] - in a guest of 4 CPUs, the last of which is isolated: a cache
+# is used on two of them and drained FENCES (200) times from the third. What that
+# task queues and sends, the kernel's own tracepoints tell. TAP.
+
+# shellcheck disable=SC1091 # it is checked itself
+. "$(dirname "$0")/tap.sh"
+fences=${1:-200}
+trace=/sys/kernel/tracing
+mkdir -p /tmp/f && cd /tmp/f || exit 1
+
+# isolated KIND: interrupts of that kind on the last CPU, from first to last
+isolated()
+{
+	awk -v kind="$1:" '$1 == kind { n = $5 - n } END { print n }' /tmp/f/first /tmp/f/last
+}
+
+# watched COMMAND...: what it, alone, queues and sends; into the files works, calls
+# (function calls), resched. Of interrupts that come to it nothing is counted, nor
+# how the kernel is patched to watch it.
+watched()
+{
+	# shellcheck disable=SC2016 # the inner shell's
+	sh -c 'echo $$ >"$0"/set_event_pid && : >"$0"/trace && exec taskset 4 "$@"' $trace "$@"
+	grep '\] [^ ][^ ]\.' $trace/trace >events
+	grep -c 'workqueue_queue_work:' events >works
+	grep -c -e 'csd_queue_cpu:' -e 'ipi_send_cpumask:' events >calls
+	grep 'ipi_send_cpu:' events | grep -c 'callback=0x0$' >resched
+}
+
+plan 8
+[ "$(nproc)" = 3 ] && grep -q isolcpus /proc/cmdline && [ "$(cat /sys/devices/system/cpu/online)" = 0-3 ]
+result $? '4 CPUs, one of them isolated'
+for event in workqueue/workqueue_queue_work csd/csd_queue_cpu ipi/ipi_send_cpu \
+		ipi/ipi_send_cpumask; do
+	echo 1 >$trace/events/$event/enable || exit 1
+done
+echo 20000 >$trace/buffer_size_kb
+
+# What does bother other CPUs: pages on their way to LRU lists, patched code
+# shellcheck disable=SC2016 # the inner shell's
+watched sh -c 'echo 1 >/proc/sys/vm/drop_caches; echo 1 >"$0"/events/kmem/kfree/enable' $trace
+echo 0 >$trace/events/kmem/kfree/enable
+[ "$(cat works)" -ge 1 ] && [ "$(cat calls)" -ge 3 ]
+result $? "it would be seen: $(cat works) work items and $(cat calls) calls of something else"
+
+kmag run -b kmag -p random -s 256 -l 5000 -c 0-1 -d 1h >told 2>&1 &
+load=$!
+until cd /sys/kernel/debug/kmag/run* 2>/dev/null; do sleep 0.1; done
+counted()
+{
+	awk -v key="$1" '$1 == key { print $2 }' stats
+}
+# No evacuation: that has fences, and a work item, of its own
+echo lazy >retention
+sleep 1
+before=$(counted fence)
+home=$PWD
+cd /tmp/f || exit 1
+# shellcheck disable=SC2016 # the inner shell's
+watched sh -c 'cat /proc/interrupts >first; n=0
+	while [ $n -lt '"$fences"' ]; do echo 1 >"$0"; n=$((n + 1)); done
+	cat /proc/interrupts >last' "$home/shrink"
+cd "$home" || exit 1
+after=$(counted fence)
+[ "$(cat /tmp/f/works)" = 0 ]
+result $? "$fences fences queue $(cat /tmp/f/works) work items"
+[ "$(cat /tmp/f/calls)" = 0 ]
+result $? "they call $(cat /tmp/f/calls) functions on other CPUs"
+[ "$(isolated CAL)" = 0 ]
+result $? "nor is the isolated CPU called ($(isolated CAL) times)"
+echo "# rescheduling, RCU's own among it: $(cat /tmp/f/resched) times by that task," \
+	"$(isolated RES) times on the isolated CPU"
+[ $((after - before)) -ge "$fences" ] && [ $((after - before)) -le $((2 * fences)) ]
+result $? "$((after - before)) slow operations: at most one a fence and active CPU"
+awk '$1 == 3' cpus | grep -q ' 0 0$'
+result $? 'the isolated CPU did nothing'
+kill $load
+wait $load
+cd /
+until ! ls -d /sys/kernel/debug/kmag/run* >/dev/null 2>&1; do sleep 0.1; done
+rmmod kmag_dev && rmmod kmag
+result $? 'the modules unload'
+finished
