@@ -14,6 +14,7 @@
 #include "magazine.h"
 #include "reclaim.h"
 #include "slab.h"
+#include "tune.h"
 #include "util.h"
 
 static void marks_the_emptiest(struct kunit *test)
@@ -53,15 +54,16 @@ static void leaves_the_compact_alone(struct kunit *test)
 {
 	/* A sixteenth is free; and nearly all, of few slabs. */
 	struct field dense = field_make(test, 15, 15), few = field_make(test, 1, 0);
+	const u32 slabs = kmag_tuned(few.cache, KMAG_TUNE_SLABS);
 
 	KUNIT_EXPECT_FALSE(test, field_evacuate(&dense));
 	KUNIT_EXPECT_FALSE(test, dense.cache->draining);
 	field_finish(test, &dense);
 
-	while (few.nr > KMAG_EVAC_SLABS)
+	while (few.nr > slabs)
 		kmag_cache_free(few.cache, few.objs[--few.nr]);
 	kmag_cache_shrink(few.cache);
-	KUNIT_EXPECT_EQ(test, few.node->nr_slabs, KMAG_EVAC_SLABS);
+	KUNIT_EXPECT_EQ(test, few.node->nr_slabs, slabs);
 	KUNIT_EXPECT_FALSE(test, field_evacuate(&few));
 	field_finish(test, &few);
 }

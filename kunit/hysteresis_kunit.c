@@ -9,7 +9,9 @@
 
 #include "evacuate.h"
 #include "field.h"
+#include "mark.h"
 #include "slab.h"
+#include "tune.h"
 
 static unsigned long room_in(struct hlist_head *slabs)
 {
@@ -70,6 +72,7 @@ static unsigned int restless(struct field *f)
 static void taken_back_slabs_rest(struct kunit *test)
 {
 	struct field f = field_make(test, 1, 12);
+	const u32 rest = kmag_tuned(f.cache, KMAG_TUNE_REST);
 	unsigned int i, nr, was = f.nr;
 	struct kmag_slab *taken = NULL;
 
@@ -81,7 +84,7 @@ static void taken_back_slabs_rest(struct kunit *test)
 	/* Demand goes again, at once. */
 	while (f.nr > was)
 		kmag_cache_free(f.cache, f.objs[--f.nr]);
-	for (i = 0; i < KMAG_EVAC_REST; i++) {
+	for (i = 0; i < rest; i++) {
 		field_evacuate(&f);
 		KUNIT_EXPECT_EQ(test, restless(&f), 0);
 		field_tick(&f);
@@ -102,6 +105,7 @@ static void oscillation_marks_little(struct kunit *test)
 	struct field f = field_make(test, 6, 16);
 	/* Between a quarter that is free, and next to nothing. */
 	unsigned int i, nr = f.nr / 3, was = f.nr;
+	const u32 rest = kmag_tuned(f.cache, KMAG_TUNE_REST);
 	const unsigned int swings = 50;
 
 	for (i = 0; i < swings; i++) {
@@ -120,9 +124,9 @@ static void oscillation_marks_little(struct kunit *test)
 	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_UNMARK), 0);
 	/* At most as often as rests end, and each time less than there are. */
 	KUNIT_EXPECT_LE(test, kmag_test_stat(f.cache, KMAG_MARK),
-			(swings / KMAG_EVAC_REST + 1) * SLABS / 4);
+			(swings / rest + 1) * SLABS / 4);
 	KUNIT_EXPECT_LE(test, kmag_test_stat(f.cache, KMAG_SLAB_NEW),
-			SLABS + swings / KMAG_EVAC_REST * SLABS / 8);
+			SLABS + swings / rest * SLABS / 8);
 	field_finish(test, &f);
 }
 
@@ -159,33 +163,37 @@ static void return_one(struct kunit *test, struct field *f)
 static void gives_up(struct kunit *test)
 {
 	struct field f = field_make(test, 1, 12);
-	unsigned long marked;
+	const u32 patience = kmag_tuned(f.cache, KMAG_TUNE_PATIENCE);
+	const u32 hopeless = kmag_tuned(f.cache, KMAG_TUNE_HOPELESS);
+	unsigned long marked, unmarked;
 	unsigned int i;
 
 	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
 	marked = f.node->nr_draining;
-	go_by(&f, KMAG_EVAC_PATIENCE);
+	go_by(&f, patience);
 	KUNIT_EXPECT_EQ(test, f.node->nr_draining, marked);
 	/* These it leaves alone. Their free slots are there for others'. */
 	field_evacuate(&f);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_UNMARK), marked);
 	KUNIT_EXPECT_EQ(test, restless(&f), 0);
-	go_by(&f, KMAG_EVAC_PATIENCE);
+	go_by(&f, patience);
 	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
 	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
 	KUNIT_EXPECT_FALSE(test, f.cache->draining);
-	go_by(&f, KMAG_EVAC_HOPELESS - KMAG_EVAC_PATIENCE - 1);
+	go_by(&f, hopeless - patience - 1);
 	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
 	go_by(&f, 1);
 	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
 	marked = f.node->nr_draining;
 
 	/* While slabs come back it goes on. */
-	for (i = 0; i < 2 * KMAG_EVAC_PATIENCE; i++) {
+	unmarked = kmag_test_stat(f.cache, KMAG_UNMARK);
+	for (i = 0; i < 2 * patience; i++) {
 		return_one(test, &f);
 		go_by(&f, 1);
-		KUNIT_EXPECT_EQ(test, f.node->nr_draining, --marked);
+		KUNIT_EXPECT_GE(test, f.node->nr_draining, --marked);
 	}
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_UNMARK), unmarked);
 	field_finish(test, &f);
 }
 
@@ -209,6 +217,85 @@ static void stops_when_compact(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
 	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_RETURN), held * 3 / 4);
 	field_finish(test, &f);
+}
+
+static long excess(struct field *f)
+{
+	unsigned long flags;
+	long nr;
+
+	raw_spin_lock_irqsave(&f->node->lock, flags);
+	nr = kmag_node_spare(f->node) - (long)f->cache->evac.floor;
+	raw_spin_unlock_irqrestore(&f->node->lock, flags);
+	return nr;
+}
+
+/* Marks made in the middle of a spike: too little is left over to begin again. */
+static void more_is_marked_while_slabs_drain(struct kunit *test)
+{
+	struct field f = field_make(test, 4, 12);
+	unsigned long was;
+	unsigned int i;
+	long away;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	was = f.node->nr_draining;
+	for (i = 0; i < f.nr &&
+	     excess(&f) * 32 < (long)kmag_node_away(f.node); i++) {
+		/* Some of each slab: an empty one is another matter. */
+		if (field_drains(f.objs[i]) ||
+		    kmag_test_slab_of(f.objs[i])->inuse < f.slots / 2)
+			continue;
+		kmag_cache_free(f.cache, f.objs[i]);
+		f.objs[i] = f.objs[--f.nr];
+		kmag_cache_shrink(f.cache);
+	}
+	away = kmag_node_away(f.node);
+	KUNIT_ASSERT_EQ(test, f.node->nr_draining, was);
+	KUNIT_EXPECT_LT(test, excess(&f) *
+			kmag_tuned(f.cache, KMAG_TUNE_START), away);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	KUNIT_EXPECT_GT(test, f.node->nr_draining, was);
+	KUNIT_EXPECT_LT(test, excess(&f) *
+			kmag_tuned(f.cache, KMAG_TUNE_MORE), away);
+	field_finish(test, &f);
+}
+
+/* What is told to begin later does; nothing can be told to end before it begins. */
+static void thresholds_are_the_caches_own(struct kunit *test)
+{
+	/* Half of the slots are free. */
+	struct field f = field_make(test, 4, 12), other = field_make(test, 4, 12);
+	struct kmag_cache *cache = f.cache;
+	unsigned int i;
+
+	for (i = 0; i < KMAG_NR_TUNES; i++) {
+		const struct kmag_tunable *t = &kmag_tunables[i];
+
+		KUNIT_EXPECT_EQ(test, kmag_tuned(cache, i), t->value);
+		KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, i, t->max + 1),
+				-ERANGE);
+		if (t->min)
+			KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, i, t->min - 1),
+					-ERANGE);
+		KUNIT_EXPECT_EQ(test, kmag_tuned(cache, i), t->value);
+	}
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_START, 26), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_STOP, 31), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_MORE, 15), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_ROOM, 50), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_ROOM, 64), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kmag_tuned(cache, KMAG_TUNE_START), 16);
+
+	/* More slabs than there are. */
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_SLABS, SLABS), 0);
+	KUNIT_EXPECT_FALSE(test, field_evacuate(&f));
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(cache, KMAG_TUNE_SLABS, 1), 0);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	KUNIT_EXPECT_EQ(test, kmag_tuned(other.cache, KMAG_TUNE_SLABS), 8);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&other));
+	field_finish(test, &f);
+	field_finish(test, &other);
 }
 
 /* A node that is sparse has no slab of another one marked. */
@@ -255,6 +342,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(oscillation_marks_little),
 	KUNIT_CASE(gives_up),
 	KUNIT_CASE(stops_when_compact),
+	KUNIT_CASE(more_is_marked_while_slabs_drain),
+	KUNIT_CASE(thresholds_are_the_caches_own),
 	KUNIT_CASE(each_node_by_itself),
 	{}
 };

@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(debugfs, every_file, 120)
 		{ "info", 0444 }, { "stats", 0444 }, { "cpus", 0444 },
 		{ "depot", 0444 }, { "frag", 0444 }, { "slab_map", 0444 },
 		{ "shrink", 0200 }, { "validate", 0644 }, { "latency", 0644 },
-		{ "retention", 0644 },
+		{ "retention", 0644 }, { "evacuation", 0644 },
 	};
 	char path[256];
 	struct stat st;
@@ -451,6 +451,33 @@ TEST_F(debugfs, retention)
 	EXPECT_EQ(write_text(self->dir, "retention", "working-set\n"), 0);
 	TABLE("retention");
 	EXPECT_STREQ(value("working-set"), "1");
+}
+
+TEST_F(debugfs, evacuation)
+{
+	static const struct {
+		const char *text;
+		int ret;
+	} bad[] = {
+		{ "start\n", -EINVAL }, { "begin 20\n", -EINVAL },
+		{ "start x\n", -EINVAL }, { "start 20 30\n", -EINVAL },
+		{ "start -1\n", -EINVAL }, { "start 5000000000\n", -ERANGE },
+		{ "start 1\n", -ERANGE }, { "start 30\n", -EINVAL },
+		{ "hopeless 60 and so on until the line is long\n", -EINVAL },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(write_text(self->dir, "evacuation", bad[i].text),
+			  bad[i].ret)
+			TH_LOG("%s", bad[i].text);
+	TABLE("evacuation");
+	EXPECT_STREQ(value("start"), "16 2 1024");
+	EXPECT_EQ(write_text(self->dir, "evacuation", "start 20\n"), 0);
+	EXPECT_EQ(write_text(self->dir, "evacuation", "rest 0"), 0);
+	TABLE("evacuation");
+	EXPECT_STREQ(value("start"), "20 2 1024");
+	EXPECT_STREQ(value("rest"), "0 0 100000");
 }
 
 /* Afterwards nothing is cached, no slab is empty, and live ones are as were. */

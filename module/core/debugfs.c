@@ -15,6 +15,7 @@
 #include "latency.h"
 #include "reclaim.h"
 #include "table.h"
+#include "tune.h"
 
 static struct dentry *root;
 
@@ -305,6 +306,59 @@ static const struct file_operations retention_fops = {
 	.release = single_release,
 };
 
+static int evacuation_show(struct seq_file *m, void *unused)
+{
+	const struct kmag_cache *cache = m->private;
+	unsigned int i;
+
+	kmag_view_head(m, "evacuation", "key value min max");
+	for (i = 0; i < KMAG_NR_TUNES; i++)
+		seq_printf(m, "%s %u %u %u\n", kmag_tunables[i].name,
+			   kmag_tuned(cache, i), kmag_tunables[i].min,
+			   kmag_tunables[i].max);
+	return 0;
+}
+
+static int evacuation_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, evacuation_show, inode->i_private);
+}
+
+/* Takes a key and a value, as they are shown. */
+static ssize_t evacuation_write(struct file *file, const char __user *buf,
+				size_t len, loff_t *pos)
+{
+	struct seq_file *m = file->private_data;
+	char line[32] = "", *value = line, *key;
+	unsigned int i;
+	u32 number;
+	int ret;
+
+	if (len >= sizeof(line))
+		return -EINVAL;
+	if (copy_from_user(line, buf, len))
+		return -EFAULT;
+	key = strsep(&value, " ");
+	if (!value)
+		return -EINVAL;
+	ret = kstrtou32(value, 10, &number);
+	if (ret)
+		return ret;
+	for (i = 0; i < KMAG_NR_TUNES; i++)
+		if (!strcmp(key, kmag_tunables[i].name))
+			return kmag_tune_set(m->private, i, number) ?: len;
+	return -EINVAL;
+}
+
+static const struct file_operations evacuation_fops = {
+	.owner = THIS_MODULE,
+	.open = evacuation_open,
+	.read = seq_read,
+	.write = evacuation_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 static ssize_t shrink_write(struct file *file, const char __user *buf,
 			    size_t len, loff_t *pos)
 {
@@ -423,6 +477,7 @@ static const struct {
 	{ "validate", 0644, &validate_fops },
 	{ "latency", 0644, &latency_fops },
 	{ "retention", 0644, &retention_fops },
+	{ "evacuation", 0644, &evacuation_fops },
 };
 
 void kmag_debugfs_add(struct kmag_cache *cache)

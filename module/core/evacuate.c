@@ -28,6 +28,7 @@
 #include "fence.h"
 #include "mark.h"
 #include "slab.h"
+#include "tune.h"
 
 typedef bool (*node_is)(const struct kmag_cache *cache,
 			const struct kmag_node *node);
@@ -70,7 +71,7 @@ static bool is_draining(const struct kmag_cache *cache,
 static bool is_packed(const struct kmag_cache *cache,
 		      const struct kmag_node *node)
 {
-	return kmag_node_packed(node);
+	return kmag_node_packed(cache, node);
 }
 
 static unsigned long away(const struct kmag_cache *cache)
@@ -216,7 +217,7 @@ static bool is_hopeless(struct kmag_cache *cache)
 		evac->idle++;
 	evac->returned = returned;
 	evac->looked = now;
-	return evac->idle >= KMAG_EVAC_PATIENCE;
+	return evac->idle >= kmag_tuned(cache, KMAG_TUNE_PATIENCE);
 }
 
 bool kmag_evacuate(struct kmag_cache *cache)
@@ -225,7 +226,7 @@ bool kmag_evacuate(struct kmag_cache *cache)
 
 	lockdep_assert_held(&cache->fence_lock);
 	if (is_hopeless(cache))
-		undo_all(cache, KMAG_EVAC_HOPELESS);
+		undo_all(cache, kmag_tuned(cache, KMAG_TUNE_HOPELESS));
 	undo_packed(cache);
 	marked = mark_sparse(cache);
 	end_if_done(cache);
@@ -241,7 +242,7 @@ static bool still_falls(struct kmag_cache *cache)
 
 	evac->away = away(cache);
 	if ((!was || evac->away < was - was / 8) &&
-	    evac->waits++ < KMAG_EVAC_WAITS)
+	    evac->waits++ < kmag_tuned(cache, KMAG_TUNE_WAITS))
 		return true;
 	evac->away = 0;
 	evac->waits = 0;
@@ -253,6 +254,11 @@ static void queue(struct kmag_cache *cache, unsigned long delay)
 	/* Unbound: no work item goes to an isolated CPU. */
 	if (!READ_ONCE(cache->evac.off))
 		queue_delayed_work(kmag_unbound_wq, &cache->evac.work, delay);
+}
+
+static unsigned long delay(const struct kmag_cache *cache)
+{
+	return msecs_to_jiffies(kmag_tuned(cache, KMAG_TUNE_DELAY_MS));
 }
 
 static void evac_work(struct work_struct *work)
@@ -275,14 +281,16 @@ static void evac_work(struct work_struct *work)
 	/* Looks after it has armed: the last event may have been meanwhile. */
 	WRITE_ONCE(cache->evac.armed, !wait && !in_vain);
 	if (wait || (!in_vain && any_node(cache, is_sparse)))
-		queue(cache, KMAG_EVAC_DELAY);
+		queue(cache, delay(cache));
 }
 
 /* Of an event, in hard interrupt context; on PREEMPT_RT in a thread. */
 static void evac_poke(struct irq_work *poke)
 {
-	queue(container_of(poke, struct kmag_cache, evac.poke),
-	      KMAG_EVAC_DELAY);
+	struct kmag_cache *cache = container_of(poke, struct kmag_cache,
+						evac.poke);
+
+	queue(cache, delay(cache));
 }
 
 void kmag_evacuate_tick(struct kmag_cache *cache)
@@ -308,7 +316,7 @@ void kmag_evacuate_init(struct kmag_cache *cache)
 	/* An interrupt is not hurried for it: the next tick will do. */
 	evac->poke = IRQ_WORK_INIT_LAZY(evac_poke);
 	INIT_DELAYED_WORK(&evac->work, evac_work);
-	evac->floor = KMAG_EVAC_SLABS * cache->slab_slots + 2 * cache->capacity;
+	kmag_tune_init(cache);
 	evac->armed = true;
 }
 

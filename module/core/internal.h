@@ -87,34 +87,33 @@ struct kmag_latency;
  */
 #define KMAG_INTERVAL		HZ
 
-/*
- * Evacuation (evacuate.c): objects away are what has to have a place, free
- * slots of partial slabs are the excess.
- *
- * START: it begins above 1/16, as less does not pay for a grace period and for
- * dearer frees. STOP: it ends below 1/50, well under START, so that it does not
- * begin again at once. ROOM: so much stays free in the slabs that are kept, or
- * the first refill would take marked ones back; under STOP, so that an end is
- * reached. SLABS: gained at least, to be worth a grace period.
- *
- * DELAY: from one look at a sparse cache to the next. While objects away become
- * fewer by 1/8 in it, a spike goes on, and marks would soon be wrong: it is
- * waited for, but no more than WAITS times. Together they leave half of 100 ms
- * for the grace period.
- *
- * In intervals: REST: how long a slab that was taken back is not marked again.
- * PATIENCE: no slab has become empty for so long, so those that are left may
- * never: they rest for HOPELESS, that frees are cheap most of the time.
+/**
+ * enum kmag_tune - thresholds of evacuation; their values and reasons: tune.c
+ * @KMAG_TUNE_START: it begins above this excess, 1/n of what is away
+ * @KMAG_TUNE_MORE: while it goes on, more slabs are marked above this, 1/n
+ * @KMAG_TUNE_STOP: it ends below this, 1/n
+ * @KMAG_TUNE_ROOM: so much stays free, 1/n
+ * @KMAG_TUNE_SLABS: slabs to be gained at least
+ * @KMAG_TUNE_DELAY_MS: from one look at a sparse cache to the next
+ * @KMAG_TUNE_WAITS: looks that wait while a spike goes on
+ * @KMAG_TUNE_REST: intervals that a slab which was taken back is left alone
+ * @KMAG_TUNE_PATIENCE: intervals in which no slab came back, until it gives up
+ * @KMAG_TUNE_HOPELESS: intervals that those slabs are left alone then
+ * @KMAG_NR_TUNES: how many there are
  */
-#define KMAG_EVAC_START_SHIFT	4
-#define KMAG_EVAC_STOP		50
-#define KMAG_EVAC_ROOM_SHIFT	7
-#define KMAG_EVAC_SLABS		8
-#define KMAG_EVAC_DELAY		DIV_ROUND_UP(HZ, 100)
-#define KMAG_EVAC_WAITS		4
-#define KMAG_EVAC_REST		4
-#define KMAG_EVAC_PATIENCE	10
-#define KMAG_EVAC_HOPELESS	60
+enum kmag_tune {
+	KMAG_TUNE_START,
+	KMAG_TUNE_MORE,
+	KMAG_TUNE_STOP,
+	KMAG_TUNE_ROOM,
+	KMAG_TUNE_SLABS,
+	KMAG_TUNE_DELAY_MS,
+	KMAG_TUNE_WAITS,
+	KMAG_TUNE_REST,
+	KMAG_TUNE_PATIENCE,
+	KMAG_TUNE_HOPELESS,
+	KMAG_NR_TUNES
+};
 
 /**
  * enum kmag_retention - what a cache keeps that nobody uses
@@ -260,6 +259,7 @@ struct kmag_node {
  * @marking: marks are set, but not yet in force
  * @off: nothing happens by itself
  * @floor: free slots that are no excess, however few objects are away
+ * @tune: by enum kmag_tune; written under cache->fence_lock
  * @interval: counted by the worker of reclaim.c
  * @waits: how often a spike was waited for
  * @away: objects away when @work looked last, and waited; else 0
@@ -277,6 +277,7 @@ struct kmag_evac {
 	bool marking;
 	bool off;
 	unsigned int floor;
+	u32 tune[KMAG_NR_TUNES];
 	u32 interval;
 	unsigned int waits;
 	unsigned long away;

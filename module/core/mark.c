@@ -47,7 +47,7 @@ static void unmark(struct kmag_cache *cache, struct kmag_node *node,
 static unsigned long room(struct kmag_cache *cache, struct kmag_node *node)
 {
 	return max_t(unsigned long, 2 * cache->capacity,
-		     kmag_node_away(node) >> KMAG_EVAC_ROOM_SHIFT);
+		     kmag_node_away(node) / kmag_tuned(cache, KMAG_TUNE_ROOM));
 }
 
 unsigned int kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
@@ -117,7 +117,7 @@ unsigned int kmag_mark_take_back(struct kmag_cache *cache,
 	struct kmag_slab *slab;
 
 	while (had < want && (slab = fullest(node))) {
-		unmark(cache, node, slab, KMAG_EVAC_REST);
+		unmark(cache, node, slab, kmag_tuned(cache, KMAG_TUNE_REST));
 		had += slab->slots - slab->inuse;
 		taken++;
 	}

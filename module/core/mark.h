@@ -11,6 +11,7 @@
 
 #include "internal.h"
 #include "slab.h"
+#include "tune.h"
 
 /* The list of a partial slab. */
 static inline struct hlist_head *kmag_slab_list(struct kmag_node *node,
@@ -38,16 +39,24 @@ static inline unsigned long kmag_node_away(const struct kmag_node *node)
 static inline bool kmag_node_sparse(const struct kmag_cache *cache,
 				    const struct kmag_node *node)
 {
-	return kmag_node_spare(node) > (long)(cache->evac.floor +
-	       (kmag_node_away(node) >> KMAG_EVAC_START_SHIFT));
+	enum kmag_tune above = node->nr_draining ? KMAG_TUNE_MORE :
+						   KMAG_TUNE_START;
+	long excess = kmag_node_spare(node) -
+		      (long)READ_ONCE(cache->evac.floor); /* may be tuned */
+
+	return excess > 0 &&
+	       (unsigned long)excess * kmag_tuned(cache, above) >
+	       kmag_node_away(node);
 }
 
 /* Are some marked, though there is little left to be gained? */
-static inline bool kmag_node_packed(const struct kmag_node *node)
+static inline bool kmag_node_packed(const struct kmag_cache *cache,
+				    const struct kmag_node *node)
 {
+	lockdep_assert_held(&node->lock);
 	return unlikely(node->nr_draining) &&
-	       (node->free - node->empty_free) * KMAG_EVAC_STOP <
-	       kmag_node_away(node);
+	       (node->free - node->empty_free) *
+	       kmag_tuned(cache, KMAG_TUNE_STOP) < kmag_node_away(node);
 }
 
 /**
