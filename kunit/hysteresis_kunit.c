@@ -6,12 +6,21 @@
 #include <kunit/test.h>
 #include <linux/list.h>
 #include <linux/nodemask.h>
+#include <linux/sort.h>
+#include <linux/string.h>
 
 #include "evacuate.h"
 #include "field.h"
 #include "mark.h"
 #include "slab.h"
 #include "tune.h"
+
+static int by_address(const void *a, const void *b)
+{
+	const void *x = *(void * const *)a, *y = *(void * const *)b;
+
+	return x < y ? -1 : x > y;
+}
 
 static unsigned long room_in(struct hlist_head *slabs)
 {
@@ -197,6 +206,57 @@ static void gives_up(struct kunit *test)
 	field_finish(test, &f);
 }
 
+/* Live ones of slabs that rest, or do not: one a slab stays, the rest is freed. */
+static void thin_out(struct field *f, bool rest, void **objs, unsigned int nr)
+{
+	struct kmag_slab *last = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct kmag_slab *slab = kmag_test_slab_of(objs[i]);
+
+		if (!!slab->rests != rest)
+			continue;
+		if (slab == last)
+			kmag_cache_free(f->cache, objs[i]);
+		else
+			f->objs[f->nr++] = objs[i];
+		last = slab;
+	}
+}
+
+/* Slabs that rest, however many, do not keep others from being marked. */
+static void those_that_rest_hide_nobody(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 12);
+	unsigned int nr = 2 * SLABS * f.slots;
+	void **objs = kmag_test_array(test, nr);
+	unsigned long marked;
+
+	/* Given up: all rest. */
+	go_by(&f, 3 * kmag_tuned(f.cache, KMAG_TUNE_PATIENCE));
+	KUNIT_ASSERT_FALSE(test, field_evacuate(&f));
+	KUNIT_ASSERT_EQ(test, f.node->nr_draining, 0);
+	/* A second spike. Those that rest are thinned out last, so looked at first. */
+	memcpy(objs, f.objs, f.nr * sizeof(*objs));
+	kmag_test_alloc(test, f.cache, objs + f.nr, nr - f.nr);
+	sort(objs, nr, sizeof(*objs), by_address, NULL);
+	f.nr = 0;
+	thin_out(&f, false, objs, nr);
+	kmag_cache_shrink(f.cache);
+	thin_out(&f, true, objs, nr);
+	kmag_cache_shrink(f.cache);
+	KUNIT_ASSERT_GE(test, f.nr, 2 * SLABS);
+
+	marked = kmag_test_stat(f.cache, KMAG_MARK);
+	field_evacuate(&f);
+	marked = kmag_test_stat(f.cache, KMAG_MARK) - marked;
+	/* All of the others. */
+	KUNIT_EXPECT_GE(test, marked, SLABS);
+	KUNIT_EXPECT_EQ(test, restless(&f), 0);
+	field_finish(test, &f);
+}
+
 /* Marks are taken away where little is left to be gained. */
 static void stops_when_compact(struct kunit *test)
 {
@@ -341,6 +401,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(taken_back_slabs_rest),
 	KUNIT_CASE(oscillation_marks_little),
 	KUNIT_CASE(gives_up),
+	KUNIT_CASE(those_that_rest_hide_nobody),
 	KUNIT_CASE(stops_when_compact),
 	KUNIT_CASE(more_is_marked_while_slabs_drain),
 	KUNIT_CASE(thresholds_are_the_caches_own),

@@ -120,6 +120,25 @@ static void sweep_depots(struct kmag_cache *cache)
 		}
 }
 
+/* Slabs of one class; those that rest are out of the way meanwhile. */
+static unsigned int mark_class(struct kmag_cache *cache, struct kmag_node *node,
+			       int class)
+{
+	unsigned int marked = 0;
+	unsigned long flags;
+	bool more;
+
+	while (kmag_mark_class(cache, node, class, &marked))
+		cond_resched();
+	do {
+		cond_resched();
+		raw_spin_lock_irqsave(&node->lock, flags);
+		more = kmag_mark_put_back(node);
+		raw_spin_unlock_irqrestore(&node->lock, flags);
+	} while (more);
+	return marked;
+}
+
 /* Of some nodes, the emptiest first. */
 static bool mark_nodes(struct kmag_cache *cache, const nodemask_t *nodes)
 {
@@ -128,11 +147,8 @@ static bool mark_nodes(struct kmag_cache *cache, const nodemask_t *nodes)
 
 	for_each_node_mask(nid, *nodes)
 		for (class = KMAG_EMPTY + 1; class < KMAG_FULL; class++)
-			while (kmag_mark_class(cache, cache->node[nid],
-					       class)) {
+			if (mark_class(cache, cache->node[nid], class))
 				marked = true;
-				cond_resched();
-			}
 	return marked;
 }
 

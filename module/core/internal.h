@@ -216,6 +216,7 @@ struct kmag_depot {
  * @empty: slabs without objects away, the one used last in front
  * @partial: by fullness class, but for empty, full and draining ones
  * @draining: those that are to become empty, by fullness class
+ * @passed: partial ones that rest, while others are marked
  * @nr: slabs of each class, draining or not
  * @empty_min: lowest number of empty ones since the interval began
  * @nr_slabs: their sum
@@ -236,6 +237,7 @@ struct kmag_node {
 	struct list_head empty;
 	struct hlist_head partial[KMAG_SNAP_CLASSES];
 	struct hlist_head draining[KMAG_SNAP_CLASSES];
+	struct hlist_head passed;
 	unsigned long nr[KMAG_SNAP_CLASSES];
 	unsigned long empty_min;
 	unsigned long nr_slabs;

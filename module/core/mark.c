@@ -50,34 +50,53 @@ static unsigned long room(struct kmag_cache *cache, struct kmag_node *node)
 		     kmag_node_away(node) / kmag_tuned(cache, KMAG_TUNE_ROOM));
 }
 
-unsigned int kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
-			     int class)
+bool kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
+		     int class, unsigned int *marked)
 {
 	u32 now = READ_ONCE(cache->evac.interval);	/* as in unmark() */
-	unsigned int looks = KMAG_SLAB_BATCH, marked = 0;
+	struct hlist_head *head = &node->partial[class];
+	unsigned int looks = KMAG_SLAB_BATCH, nr = 0;
 	struct kmag_slab *slab;
-	struct hlist_node *next;
 	unsigned long flags;
+	bool more = false;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
-	hlist_for_each_entry_safe(slab, next, &node->partial[class], hlist) {
-		if (!looks--)
+	while (!hlist_empty(head)) {
+		more = !looks--;
+		if (more)
 			break;
-		if ((s32)(slab->rests - now) > 0)
+		slab = hlist_entry(head->first, struct kmag_slab, hlist);
+		if ((s32)(slab->rests - now) > 0) {
+			/* Out of the way of those behind it. */
+			__hlist_del(&slab->hlist);
+			hlist_add_head(&slab->hlist, &node->passed);
 			continue;
+		}
 		/* Its slots are spare no more, nor are those its objects get. */
 		if (kmag_node_spare(node) <
 		    (long)(room(cache, node) + slab->slots))
 			break;
 		mark(node, slab);
-		marked++;
+		nr++;
 	}
 	raw_spin_unlock_irqrestore(&node->lock, flags);
-	if (marked) {
-		kmag_count_by(cache, KMAG_MARK, marked);
-		trace_kmag_mark(cache, node->nid, marked);
+	if (nr) {
+		kmag_count_by(cache, KMAG_MARK, nr);
+		trace_kmag_mark(cache, node->nid, nr);
 	}
-	return marked;
+	*marked += nr;
+	return more;
+}
+
+bool kmag_mark_put_back(struct kmag_node *node)
+{
+	unsigned int moves = KMAG_SLAB_BATCH;
+	struct hlist_head *head = &node->passed;
+
+	lockdep_assert_held(&node->lock);
+	for (; !hlist_empty(head) && moves; moves--)
+		move(node, hlist_entry(head->first, struct kmag_slab, hlist), false);
+	return moves < KMAG_SLAB_BATCH;
 }
 
 static struct kmag_slab *fullest(struct kmag_node *node)

@@ -64,15 +64,25 @@ static inline bool kmag_node_packed(const struct kmag_cache *cache,
  * @cache: the cache
  * @node: the node
  * @class: partial slabs of this fullness
+ * @marked: what was marked is added
  *
  * As long as what is away in draining slabs fits into the others. Those that
- * rest are passed over.
+ * rest are put aside, or they would be all that is looked at: to be followed by
+ * kmag_mark_put_back().
  *
  * Context: Process context. Takes node->lock.
- * Return: how many; with 0, come with the next class.
+ * Return: whether to come again; else, with the next class.
  */
-unsigned int kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
-			     int class);
+bool kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
+		     int class, unsigned int *marked);
+
+/**
+ * kmag_mark_put_back - slabs that were put aside are partial ones again, a few
+ * @node: the node; its lock is held
+ *
+ * Return: whether there were any.
+ */
+bool kmag_mark_put_back(struct kmag_node *node);
 
 /**
  * kmag_mark_undo - let slabs drain no more, a few

@@ -28,6 +28,7 @@ void kmag_node_init(struct kmag_node *node, int nid)
 		INIT_HLIST_HEAD(&node->partial[i]);
 		INIT_HLIST_HEAD(&node->draining[i]);
 	}
+	INIT_HLIST_HEAD(&node->passed);
 }
 
 /* The class of a slab of which some objects are away, and some are not. */
@@ -362,6 +363,11 @@ again:
 		got += take_partial(node, class, stride, objs + got, nr - got);
 		if (got == nr)
 			break;
+	}
+	/* Those that evacuation has put aside for the moment. */
+	if (got < nr && unlikely(!hlist_empty(&node->passed))) {
+		kmag_mark_put_back(node);
+		goto again;
 	}
 	/* Draining slabs are used already: before empty ones. */
 	if (got < nr && unlikely(node->nr_draining)) {
