@@ -67,8 +67,15 @@ void kmag_park_flush(void)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-		irq_work_sync(&per_cpu_ptr(parks, cpu)->work);
+	for_each_possible_cpu(cpu) {
+		struct irq_work *work = &per_cpu_ptr(parks, cpu)->work;
+
+		/* On PREEMPT_RT each sync waits for a grace period, in any case. */
+		if (irq_work_is_busy(work))
+			irq_work_sync(work);
+	}
+	/* What the others did before they were found idle is done. */
+	smp_rmb();
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_park_flush);
 
@@ -86,6 +93,10 @@ int kmag_park_init(void)
 
 void kmag_park_exit(void)
 {
-	kmag_park_flush();
+	unsigned int cpu;
+
+	/* All of it, as the memory goes. */
+	for_each_possible_cpu(cpu)
+		irq_work_sync(&per_cpu_ptr(parks, cpu)->work);
 	free_percpu(parks);
 }
