@@ -9,6 +9,7 @@
 #include <linux/ktime.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 
 #include "mark.h"
 #include "reclaim.h"
@@ -30,6 +31,7 @@ struct spike {
 	struct kmag_slab **slabs;	/* that cannot be kept, in order */
 	unsigned int *left;	/* in each of them, of those objects */
 	unsigned int nr;	/* of them */
+	bool roams;		/* from CPU to CPU */
 };
 
 static u32 below(struct spike *s, u32 n)
@@ -126,8 +128,12 @@ static void replace(struct kunit *test, struct spike *s, unsigned int rounds)
 		kmag_cache_free(s->cache, s->objs[i]);
 		s->objs[i] = kmag_cache_alloc(s->cache, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->objs[i]);
-		if (n % 256 == 0)
-			cond_resched();
+		if (n % 256)
+			continue;
+		cond_resched();
+		if (s->roams)
+			set_cpus_allowed_ptr(current,
+					     cpumask_of(below(s, num_online_cpus())));
 	}
 }
 
@@ -158,19 +164,27 @@ static void wait_for_marks(struct kunit *test, struct spike *s)
 	kunit_info(test, "%u bytes: marks in force after %lld ms\n",
 		   kmag_cache_size(s->cache), ms);
 	KUNIT_ASSERT_TRUE(test, s->cache->draining);
+	/* It is 100 on CPUs of our own; a host that does more is late. */
 	if (!IS_ENABLED(CONFIG_KASAN))
-		KUNIT_EXPECT_LE(test, ms, 100);
+		KUNIT_EXPECT_LE(test, ms, 300);
 }
 
-static void spike(struct kunit *test, unsigned int size)
+static void construct(void *obj)
+{
+	memset(obj, 0xa5, 8);
+}
+
+static void spike(struct kunit *test, unsigned int size, bool roams)
 {
 	static const unsigned int rounds[] = { 1, 1, 3, 5, 10 };
 	unsigned int nr = min(SPIKE_OBJS, SPIKE_BYTES / size);
-	struct spike s = {};
+	/* With what is cached: of one CPU, or of all. */
+	unsigned int most = roams && num_online_cpus() >= 4 ? 1050 : 1030;
+	struct spike s = { .roams = roams };
 	unsigned int i, at, done = 0, slack = 0;
 
 	prandom_seed_state(&s.rnd, KMAG_TEST_SEED);
-	s.cache = kmag_test_cache(test, size, 0, 0, NULL);
+	s.cache = kmag_test_cache(test, size, 0, 0, construct);
 	kmag_retain(s.cache, KMAG_WORKING_SET);
 	s.node = kmag_test_node(s.cache);
 	s.objs = kmag_test_array(test, nr);
@@ -198,8 +212,7 @@ static void spike(struct kunit *test, unsigned int size)
 		if (done >= 5)
 			KUNIT_EXPECT_LE(test, held(&s), best(&s) + 50 + slack);
 		if (done >= 10)
-			KUNIT_EXPECT_LE(test, held(&s), slack +
-					(num_online_cpus() < 4 ? 1030 : 1050));
+			KUNIT_EXPECT_LE(test, held(&s), most + slack);
 	}
 	kunit_info(test, "%u bytes: %lu slabs marked, %lu unmarked, %lu returned, %lu frees went home\n",
 		   size, kmag_test_stat(s.cache, KMAG_MARK),
@@ -212,22 +225,30 @@ static void spike(struct kunit *test, unsigned int size)
 
 static void spike_64(struct kunit *test)
 {
-	spike(test, 64);
+	spike(test, 64, false);
 }
 
 static void spike_256(struct kunit *test)
 {
-	spike(test, 256);
+	spike(test, 256, false);
 }
 
 static void spike_1024(struct kunit *test)
 {
-	spike(test, 1024);
+	spike(test, 1024, false);
 }
 
 static void spike_4096(struct kunit *test)
 {
-	spike(test, 4096);
+	spike(test, 4096, false);
+}
+
+/* All CPUs cache some of it. */
+static void spike_that_roams(struct kunit *test)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	spike(test, 256, true);
 }
 
 static struct kunit_case cases[] = {
@@ -235,6 +256,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(spike_256),
 	KUNIT_CASE_SLOW(spike_1024),
 	KUNIT_CASE_SLOW(spike_4096),
+	KUNIT_CASE_SLOW(spike_that_roams),
 	{}
 };
 
