@@ -11,7 +11,7 @@ static const struct subcommand commands[] = {
 	{ "record", "follow the kernel's slab users while a command runs", cmd_record },
 	{ "replay", "do a recording again, on kmag and on the kernel's own slab", cmd_replay },
 	{ "import", "make a recording of the text of perf script or trace-cmd", cmd_import },
-	{ "watch", "the same as it changes: what is held, needed, and served where", cmd_watch },
+	{ "watch", "caches as they change: what is held, needed, and served where", cmd_watch },
 	{ "diff", "what became of each cache between two snapshots", cmd_diff },
 	{ "report", "a folder of tables and pictures of results", cmd_report },
 	{ "run", "one workload, on kmag and on the kernel's own slab", cmd_run },
