@@ -170,8 +170,15 @@ int heat_draw(const struct heat *maps, size_t nr, const char *png)
 {
 	size_t i, k, line = 2, lines = 2;
 	struct plot p;
+	FILE *file;
 	int ret;
 
+	/* Gnuplot would draw to stdout instead. */
+	file = fopen(png, "a");
+	if (!file || fclose(file)) {
+		say("cannot write %s: %m", png);
+		return -1;
+	}
 	for (i = 0; i < nr; i++)
 		lines += lines_of(&maps[i]) + NAME_LINES;
 	ret = plot_open(&p, png, "a cell is a slab, in the order of addresses",

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 77
+plan 78
 
 PATH=$OUT:$PATH
 work=$(mktemp -d) && cd "$work" || exit 1
@@ -219,6 +219,8 @@ result $? 'which is one'
 expect 1 'bad-map is no slab_map' 'a heat map of too many objects' \
 	kmag frag --heatmap --map bad-map
 expect 1 'cannot read nosuch' 'a heat map of nothing' kmag frag --heatmap --map nosuch
+expect 1 'cannot write nosuch/m.png' 'a picture in no folder' \
+	kmag frag --heatmap=nosuch/m.png --map map
 expect 2 'map is for --heatmap' 'a map for no heat map' kmag frag --map map
 expect 2 'no JSON' 'a heat map as JSON' kmag frag --heatmap --json --map map
 rm empty/gnuplot
