@@ -8,9 +8,9 @@
 #include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/string.h>
 
+#include "best.h"
 #include "mark.h"
 #include "reclaim.h"
 #include "slab.h"
@@ -27,10 +27,7 @@ struct spike {
 	void **objs;
 	unsigned int live;
 	unsigned int needed;	/* slabs for the live ones */
-	struct kmag_slab **home;	/* of each object that was not replaced yet */
-	struct kmag_slab **slabs;	/* that cannot be kept, in order */
-	unsigned int *left;	/* in each of them, of those objects */
-	unsigned int nr;	/* of them */
+	struct kmag_best best;
 	bool roams;		/* from CPU to CPU */
 };
 
@@ -39,77 +36,27 @@ static u32 below(struct spike *s, u32 n)
 	return (u64)prandom_u32_state(&s->rnd) * n >> 32;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	const void *x = *(void * const *)a, *y = *(void * const *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/*
- * The best: the fullest slabs are kept, each other one goes with its last
- * object. Needs no more than to know which those are, and to count them down.
- */
 static void find_best(struct kunit *test, struct spike *s)
 {
-	unsigned int nr = 0, i, kept = 0, count;
-	unsigned int *counts;
 	void **homes = kmag_test_array(test, s->live);
+	void **sorted = kmag_test_array(test, s->live);
+	unsigned int i;
 
-	s->home = (void *)kmag_test_array(test, s->live);
-	s->slabs = (void *)kmag_test_array(test, s->live);
-	counts = kunit_kcalloc(test, s->live, sizeof(*counts), GFP_KERNEL);
-	s->left = kunit_kcalloc(test, s->live, sizeof(*counts), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, counts);
-	KUNIT_ASSERT_NOT_NULL(test, s->left);
-	for (i = 0; i < s->live; i++) {
-		s->home[i] = kmag_test_slab_of(s->objs[i]);
-		homes[i] = s->home[i];
-	}
-	sort(homes, s->live, sizeof(*homes), by_address, NULL);
-	for (i = 0; i < s->live; i++) {
-		if (!i || homes[i] != homes[i - 1])
-			homes[nr++] = homes[i];
-		counts[nr - 1]++;
-	}
-	for (count = s->cache->slab_slots; count; count--)
-		for (i = 0; i < nr && kept < s->needed; i++)
-			if (counts[i] == count) {
-				counts[i] = 0;
-				kept++;
-			}
-	for (i = 0; i < nr; i++)
-		if (counts[i]) {
-			s->slabs[s->nr] = homes[i];
-			s->left[s->nr++] = counts[i];
-		}
-}
-
-static void gone(struct spike *s, unsigned int i)
-{
-	unsigned int low = 0, high = s->nr;
-
-	while (low < high) {
-		unsigned int mid = (low + high) / 2;
-
-		if (s->slabs[mid] < s->home[i])
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < s->nr && s->slabs[low] == s->home[i])
-		s->left[low]--;
-	s->home[i] = NULL;
+	s->best.home = kunit_kcalloc(test, s->live, sizeof(*s->best.home),
+				     GFP_KERNEL);
+	s->best.left = kunit_kcalloc(test, s->live, sizeof(*s->best.left),
+				     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, s->best.home);
+	KUNIT_ASSERT_NOT_NULL(test, s->best.left);
+	for (i = 0; i < s->live; i++)
+		homes[i] = kmag_test_slab_of(s->objs[i]);
+	kmag_best_find(&s->best, homes, sorted, s->live, s->cache->slab_slots);
 }
 
 /* In thousandths of what is needed. */
 static unsigned int best(const struct spike *s)
 {
-	unsigned int i, slabs = s->needed;
-
-	for (i = 0; i < s->nr; i++)
-		slabs += s->left[i] > 0;
-	return slabs * 1000 / s->needed;
+	return s->best.slabs * 1000 / s->needed;
 }
 
 static unsigned int held(const struct spike *s)
@@ -123,8 +70,7 @@ static void replace(struct kunit *test, struct spike *s, unsigned int rounds)
 
 	for (n = 0; n < rounds * s->live; n++) {
 		i = below(s, s->live);
-		if (s->home[i])
-			gone(s, i);
+		kmag_best_gone(&s->best, i);
 		kmag_cache_free(s->cache, s->objs[i]);
 		s->objs[i] = kmag_cache_alloc(s->cache, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, s->objs[i]);
