@@ -5,6 +5,7 @@ import glob
 import hashlib
 import importlib.machinery
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -128,6 +129,15 @@ def tool(*argv):
     return done.stdout
 
 
+def write(target, result):
+    """The record, whole or not at all."""
+    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
+    with open(target + '.new', 'w', encoding='utf-8') as file:
+        json.dump(result, file, indent=1)
+        file.write('\n')
+    os.replace(target + '.new', target)
+
+
 def parse(sections):
     """(what was measured on, {pattern: {row: ticks}})."""
     info = {words[0]: words[1] if len(words) > 1 else ''
@@ -149,16 +159,14 @@ def parse(sections):
 
 
 class Kernel:
-    """A kernel of tools/vm/kernel, and the bench module for it."""
+    """A kernel of tools/vm/kernel."""
 
-    def __init__(self, lane, name):
-        self.lane, self.name = lane, name
-        if lane == COUNT and not shutil.which(vm_cpu()[0]):
+    def __init__(self, name, qemu):
+        self.name = name
+        if qemu and not shutil.which(vm_cpu()[0]):
             raise Missing(f'{vm_cpu()[0]} is not installed: make setup')
         self.vars = dict(line.split('=', 1)
                          for line in tool('kernel', name).splitlines())
-        self.module = os.path.join(tool('modules', name, MODULE).strip(),
-                                   MODULE, 'kmag_bench.ko')
 
     def release(self):
         """What uname says there."""
@@ -171,6 +179,16 @@ class Kernel:
                 return hashlib.sha256(file.read()).hexdigest()
         except (KeyError, OSError):
             return None
+
+
+class Bench(Kernel):
+    """One, and the bench module for it."""
+
+    def __init__(self, lane, name):
+        super().__init__(name, lane == COUNT)
+        self.lane = lane
+        self.module = os.path.join(tool('modules', name, MODULE).strip(),
+                                   MODULE, 'kmag_bench.ko')
 
     def append(self, option, more=''):
         """The boot's arguments."""
