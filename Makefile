@@ -11,7 +11,7 @@ LANES := debug preempt rt up kcsan next
 
 .PHONY: help setup modules tools man docs run test test-long test-lanes \
 	$(LANES:%=test-%) kunit-uml check check-next bench bench-count bench-asm \
-	bench-slow clean
+	bench-slow bench-memory clean
 
 help:
 	@echo 'make setup        install the ordinary tools that are missing (as root)'
@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-count  the same in instructions, on the stock kernel alone'
 	@echo 'make bench-asm    the fast path, instruction by instruction'
 	@echo 'make bench-slow   instructions where the fast path cannot go on'
+	@echo 'make bench-memory what is held after a spike and a burst, on kmag and SLUB'
 	@echo 'make clean        remove what was built here (not the cache folder)'
 
 setup:
@@ -90,6 +91,9 @@ bench-asm: setup
 
 bench-slow: setup tools
 	@tools/bench/slow
+
+bench-memory: setup tools
+	@tools/bench/memory
 
 clean:
 	@rm -rf build
