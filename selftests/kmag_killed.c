@@ -313,7 +313,7 @@ static void half_way(struct __test_metadata *_metadata, int fd, const int *pipe,
 		     const char *name, __u32 backend, enum half_call call)
 {
 	struct half *h = calloc(1, sizeof(*h));
-	long usec, left = -1, all;
+	long usec, left = -1, all, end;
 	int *over, status, tries, busy = 0;
 	char byte;
 	pid_t pid;
@@ -326,6 +326,8 @@ static void half_way(struct __test_metadata *_metadata, int fd, const int *pipe,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_TRUE(h->recs && over != MAP_FAILED);
 	all = call == HALF_REPLAY ? HALF_SLOTS : HALF_OBJS;
+	/* What is left of a call that is done */
+	end = call <= HALF_ALLOC_BULK || call == HALF_REPLAY ? all : 0;
 	usec = half_time(h);
 	ASSERT_GT(usec, 0);
 	for (tries = 0; tries < 30; tries++) {
@@ -349,12 +351,13 @@ static void half_way(struct __test_metadata *_metadata, int fd, const int *pipe,
 				  0);
 		}
 		EXPECT_EQ(kmag_backend_has(fd, backend, name), 0);
-		/* Not in time, or before it was at it: once more. */
-		if (*over)
+		/*
+		 * Not in time, be it that the child could not say so any more,
+		 * or before it was at it: once more.
+		 */
+		if (*over || (call != HALF_ALLOC_BULK && left == end))
 			usec -= usec / 4;
-		else if (call != HALF_ALLOC_BULK &&
-			 (left == (call <= HALF_ALLOC_BULK ||
-				   call == HALF_REPLAY ? 0 : all)))
+		else if (call != HALF_ALLOC_BULK && left == all - end)
 			usec += usec / 3;
 		else
 			break;
