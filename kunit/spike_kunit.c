@@ -7,6 +7,8 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/nodemask.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -61,7 +63,12 @@ static unsigned int best(const struct spike *s)
 
 static unsigned int held(const struct spike *s)
 {
-	return s->node->nr_slabs * 1000 / s->needed;
+	unsigned long slabs = 0;
+	int nid;
+
+	for_each_node(nid)
+		slabs += s->cache->node[nid]->nr_slabs;
+	return slabs * 1000 / s->needed;
 }
 
 static void replace(struct kunit *test, struct spike *s, unsigned int rounds)
@@ -97,22 +104,26 @@ static bool in_force(struct spike *s)
 	       !READ_ONCE(s->cache->evac.marking);
 }
 
-/* The last object was freed just now: how long until the marks are in force? */
+/*
+ * The last object was freed just now: how long until the marks are in force? In
+ * looks, a jiffy apart: where a host has the CPUs do something else, all of them
+ * are late. On CPUs of our own it is 100 ms at most.
+ */
 static void wait_for_marks(struct kunit *test, struct spike *s)
 {
-	ktime_t start = ktime_get();
-	s64 ms;
+	unsigned int looks = 0;
+	s64 start = ktime_get_ns();
 
 	do {
 		schedule_timeout_uninterruptible(1);
-		ms = ktime_ms_delta(ktime_get(), start);
-	} while (!in_force(s) && ms < 2000);
-	kunit_info(test, "%u bytes: marks in force after %lld ms\n",
-		   kmag_cache_size(s->cache), ms);
+		looks++;
+	} while (!in_force(s) && looks < 2 * HZ);
+	kunit_info(test, "%u bytes: marks in force after %lld ms, %u looks\n",
+		   kmag_cache_size(s->cache),
+		   div_s64(ktime_get_ns() - start, NSEC_PER_MSEC), looks);
 	KUNIT_ASSERT_TRUE(test, s->cache->draining);
-	/* It is 100 on CPUs of our own; a host that does more is late. */
 	if (!IS_ENABLED(CONFIG_KASAN))
-		KUNIT_EXPECT_LE(test, ms, 300);
+		KUNIT_EXPECT_LE(test, jiffies_to_msecs(looks), 200);
 }
 
 static void construct(void *obj)
@@ -194,6 +205,9 @@ static void spike_that_roams(struct kunit *test)
 {
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "needs two CPUs");
+	/* Each node is compact by itself, and has room of its own: design.rst. */
+	if (num_node_state(N_MEMORY) > 1)
+		kunit_skip(test, "the bound is that of one node");
 	spike(test, 256, true);
 }
 
