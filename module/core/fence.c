@@ -16,7 +16,7 @@
 #include <linux/rcupdate.h>
 
 #include "fence.h"
-#include "magazine.h"
+#include "gate.h"
 #include "slab.h"
 
 static void gate_close(struct kmag_cache *cache, struct kmag_cpu *cpu,

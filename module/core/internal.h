@@ -7,7 +7,8 @@
  *	evacuate  sparse slabs become empty              evacuate.c
  *	fence     all CPUs' magazines, one grace period  fence.c
  *	alloc     the calls on objects                   alloc.c
- *	magazine  per CPU: loaded and previous           magazine.c park.c
+ *	magazine  per CPU: loaded and previous           magazine.c gate.c
+ *	                                                 park.c
  *	depot     per node: full and empty magazines     depot.c
  *	slab      bitmaps, fullness, marks, pages        slab.c mark.c layout.c
  *	                                                 pages.c

@@ -15,7 +15,9 @@
 
 #include "debug.h"
 #include "depot.h"
+#include "gate.h"
 #include "magazine.h"
+#include "mark.h"
 #include "park.h"
 #include "slab.h"
 
@@ -37,46 +39,6 @@ static struct kmag_node *node_with(struct kmag_cache *cache, unsigned long nr)
 		if (READ_ONCE(cache->node[nid]->free) >= nr)
 			return cache->node[nid];
 	return NULL;
-}
-
-static u32 cap_of(void **objs)
-{
-	return kmag_magazine_of(objs)->cap;
-}
-
-/* Is @obj of a slab that is to become empty? With preemption off. */
-static __always_inline bool drains(const void *obj)
-{
-	const struct kmag_slab *slab = kmag_slab_of(obj);
-
-	/*
-	 * Set before the fence that we are a reader of; the lock decides. A byte
-	 * does not tear, and to compare it in memory is one instruction less.
-	 */
-	return slab && data_race(slab->draining);
-}
-
-static __always_inline void gate_open(struct kmag_cache *cache,
-				      struct kmag_cpu *cpu)
-{
-	struct kmag_pcp *pcp = &cpu->fast;
-
-	lockdep_assert_held(&cpu->lock);
-	cpu->gate = KMAG_GATE_OPEN;
-	/* Read by this CPU only, and by views. */
-	WRITE_ONCE(pcp->lo, 0);
-	/* Set before a fence closed this gate, cleared at any time. */
-	WRITE_ONCE(pcp->hi, READ_ONCE(cache->draining) ? 0 : cap_of(pcp->objs));
-}
-
-/* Another magazine is loaded. A gate that is closed for frees stays so. */
-static __always_inline void gate_follow(struct kmag_cpu *cpu)
-{
-	struct kmag_pcp *pcp = &cpu->fast;
-
-	lockdep_assert_held(&cpu->lock);
-	if (likely(pcp->hi))
-		WRITE_ONCE(pcp->hi, cap_of(pcp->objs));	/* as in gate_open() */
 }
 
 int kmag_cpus_alloc(struct kmag_cache *cache)
@@ -128,60 +90,6 @@ void kmag_cpus_free(struct kmag_cache *cache)
 	free_percpu(cache->cpu);
 }
 
-void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		    struct kmag_leftovers *left)
-{
-	struct kmag_pcp *pcp = &cpu->fast;
-
-	lockdep_assert_held(&cpu->lock);
-	kmag_slab_give(cache, pcp->objs, pcp->rounds, left);
-	kmag_slab_give(cache, pcp->prev_objs, pcp->prev_rounds, left);
-	WRITE_ONCE(pcp->rounds, 0);	/* views look without the lock */
-	WRITE_ONCE(pcp->prev_rounds, 0);
-}
-
-/* Send home what drains of @nr objects; those that stay come first. */
-static u32 sort_run(struct kmag_cache *cache, void **objs, u32 nr,
-		    struct kmag_leftovers *left)
-{
-	u32 i, kept = 0;
-
-	for (i = 0; i < nr; i++)
-		if (!drains(objs[i])) {
-			swap(objs[kept], objs[i]);
-			kept++;
-		}
-	kmag_slab_give(cache, objs + kept, nr - kept, left);
-	return kept;
-}
-
-/* As kmag_cpu_drain(), but only what drains; for this CPU. */
-static void cpu_sort(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		     struct kmag_leftovers *left)
-{
-	struct kmag_pcp *pcp = &cpu->fast;
-
-	lockdep_assert_held(&cpu->lock);
-	/* Views look without the lock. */
-	WRITE_ONCE(pcp->rounds, sort_run(cache, pcp->objs, pcp->rounds, left));
-	WRITE_ONCE(pcp->prev_rounds,
-		   sort_run(cache, pcp->prev_objs, pcp->prev_rounds, left));
-}
-
-void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr)
-{
-	struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
-	struct kmag_leftovers left = KMAG_LEFTOVERS_INIT(left);
-	unsigned long flags = kmag_cpu_lock(cache, cpu);
-
-	kmag_cpu_drain(cache, cpu, &left);
-	if (cpu->gate != KMAG_GATE_OPEN)
-		cpu->gate = KMAG_GATE_DRAINED;
-	kmag_cpu_unlock(cache, cpu, flags);
-	kmag_slab_settle(cache, &left);
-}
-EXPORT_SYMBOL_IF_KUNIT(kmag_cpu_dead);
-
 /*
  * Claim this CPU's magazines for a slow path. Interrupts are off, so the only
  * one who can have the claim is an operation that we interrupted: then NULL.
@@ -204,18 +112,6 @@ static notrace struct kmag_cpu *cpu_claim(struct kmag_cache *cache,
 	return cpu;
 }
 
-/* A gate that a fence has closed: do now what that would do later, and open. */
-static noinline void cpu_reopen(struct kmag_cache *cache, struct kmag_cpu *cpu,
-				struct kmag_leftovers *left)
-{
-	if (cpu->gate == KMAG_GATE_FENCED)
-		kmag_cpu_drain(cache, cpu, left);
-	else if (cpu->gate == KMAG_GATE_MARKED)
-		cpu_sort(cache, cpu, left);
-	cpu->stats[KMAG_FENCE]++;
-	gate_open(cache, cpu);
-}
-
 /* Lock claimed magazines, and open the gate. */
 static __always_inline void cpu_lock(struct kmag_cache *cache,
 				     struct kmag_cpu *cpu,
@@ -224,7 +120,7 @@ static __always_inline void cpu_lock(struct kmag_cache *cache,
 {
 	raw_spin_lock(&cpu->lock);
 	if (unlikely(cpu->gate != KMAG_GATE_OPEN))
-		cpu_reopen(cache, cpu, left);
+		kmag_gate_reopen(cache, cpu, left);
 }
 
 static __always_inline void cpu_unlock(struct kmag_cpu *cpu, unsigned long flags)
@@ -245,9 +141,9 @@ static void swap_locked(struct kmag_cpu *cpu)
 	lockdep_assert_held(&cpu->lock);
 	WRITE_ONCE(pcp->rounds, pcp->prev_rounds);	/* views look */
 	WRITE_ONCE(pcp->prev_rounds, rounds);
-	pcp->prev_cap = cap_of(pcp->objs);
+	pcp->prev_cap = kmag_cap_of(pcp->objs);
 	swap(pcp->objs, pcp->prev_objs);
-	gate_follow(cpu);
+	kmag_gate_follow(cpu);
 	cpu->stats[KMAG_SWAP]++;
 }
 
@@ -316,13 +212,13 @@ static enum kmag_stat cpu_refill(struct kmag_cache *cache, struct kmag_cpu *cpu,
 	if (first)
 		mag = kmag_depot_get_full(cache, &node->depot,
 					  kmag_magazine_of(pcp->prev_objs));
-	cap = cap_of(pcp->objs);
+	cap = kmag_cap_of(pcp->objs);
 	if (mag) {
 		pcp->prev_objs = pcp->objs;
 		pcp->prev_cap = cap;
 		pcp->objs = mag->objs;
 		pcp->rounds = mag->cap;
-		gate_follow(cpu);
+		kmag_gate_follow(cpu);
 		return KMAG_ALLOC_DEPOT;
 	}
 	/* A hint: what others take meanwhile is made good by the next round. */
@@ -446,11 +342,11 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 				   kmag_magazine_of(pcp->prev_objs));
 	if (mag) {
 		pcp->prev_objs = pcp->objs;
-		pcp->prev_cap = cap_of(pcp->objs);
+		pcp->prev_cap = kmag_cap_of(pcp->objs);
 		pcp->prev_rounds = pcp->rounds;
 		pcp->objs = mag->objs;
 		pcp->rounds = 0;
-		gate_follow(cpu);
+		kmag_gate_follow(cpu);
 		return KMAG_FREE_DEPOT;
 	}
 	/* A whole run at once, and the magazine it was in is the empty one. */
@@ -488,11 +384,11 @@ static enum kmag_stat cpu_free(struct kmag_cache *cache, void *obj)
 	pcp = &cpu->fast;
 	hi = pcp->hi;
 	if (unlikely(!hi)) {
-		if (drains(obj))
+		if (kmag_slab_drains(kmag_slab_of(obj)))
 			goto home;
 		/* For good, if nothing drains any more. */
-		gate_open(cache, cpu);
-		hi = cap_of(pcp->objs);
+		kmag_gate_open(cache, cpu);
+		hi = kmag_cap_of(pcp->objs);
 	}
 	if (pcp->rounds >= hi)
 		tier = cpu_flush(cache, cpu, &left);
@@ -528,6 +424,8 @@ enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
 static notrace noinline enum kmag_stat free_slow(struct kmag_cache *cache,
 						 void *obj)
 {
+	struct kmag_cpu __percpu *cpu;
+
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
 		return KMAG_PARKED;
@@ -560,9 +458,9 @@ free_sorted(struct kmag_cache *cache, void *obj)
 	if (unlikely(rounds < kmag_get(here.pcp->lo)))
 		goto closed;
 	objs = kmag_get(here.pcp->objs);
-	if (unlikely((u32)rounds >= cap_of(objs)))
+	if (unlikely((u32)rounds >= kmag_cap_of(objs)))
 		goto closed;
-	if (drains(obj))
+	if (kmag_slab_drains(kmag_slab_of(obj)))
 		goto home;
 	objs[(u32)rounds] = obj;
 	kmag_add(here.pcp->rounds, 1);

@@ -2,28 +2,12 @@
 /*
  * Magazines: each CPU's loaded and previous one, and the slow paths that fill
  * and empty them. The fast path is <kmag/kmag_inline.h>.
- *
- * States of a CPU's gate, all changes under cpu->lock:
- *
- *	gate      lo, hi         magazines      left by
- *	OPEN      0, capacity    any            a fence: FENCED or MARKED
- *	          0, 0           any            the same; or, when nothing drains
- *	                                        any more, the CPU's next slow free
- *	FENCED    INT_MAX, 0     untouched      the CPU's next operation: drains,
- *	                                        OPEN; or the fence, after its
- *	                                        grace period: DRAINED
- *	MARKED    INT_MAX, 0     untouched      the same, but the CPU keeps what is
- *	                                        of no draining slab
- *	DRAINED   INT_MAX, 0     empty          the CPU's next operation: OPEN
- *
- * While slabs of the cache drain, an open gate is closed for frees alone: each
- * looks at its slab (free_sorted()).
  */
 #ifndef _KMAG_MAGAZINE_H
 #define _KMAG_MAGAZINE_H
 
+#include "gate.h"
 #include "internal.h"
-#include "slab.h"
 
 /**
  * kmag_cpus_alloc - give every possible CPU its magazines
@@ -38,65 +22,6 @@ int kmag_cpus_alloc(struct kmag_cache *cache);
  * @cache: the cache
  */
 void kmag_cpus_free(struct kmag_cache *cache);
-
-/**
- * kmag_cpu_lock - lock any CPU's magazines
- * @cache: the cache
- * @cpu: whose
- *
- * Claims those of this CPU, too: a handler of a tracepoint in between may use
- * the cache, and is to find them busy, not locked. Who may sleep is in no
- * operation of this CPU, so nobody else has the claim.
- *
- * Context: Process context. Takes @cpu->lock.
- * Return: for kmag_cpu_unlock().
- */
-static inline unsigned long kmag_cpu_lock(struct kmag_cache *cache,
-					  struct kmag_cpu *cpu)
-	__acquires(&cpu->lock)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	this_cpu_ptr(cache->cpu)->fast.busy = 1;
-	barrier();	/* as on the fast path */
-	raw_spin_lock(&cpu->lock);
-	return flags;
-}
-
-/**
- * kmag_cpu_unlock - undo kmag_cpu_lock()
- * @cache: the cache
- * @cpu: whose magazines
- * @flags: what it returned
- */
-static inline void kmag_cpu_unlock(struct kmag_cache *cache,
-				   struct kmag_cpu *cpu, unsigned long flags)
-	__releases(&cpu->lock)
-{
-	raw_spin_unlock(&cpu->lock);
-	barrier();	/* as on the fast path */
-	this_cpu_ptr(cache->cpu)->fast.busy = 0;
-	local_irq_restore(flags);
-}
-
-/**
- * kmag_cpu_drain - give a CPU's objects back to their slabs
- * @cache: the cache
- * @cpu: whose magazines; its lock is held, and nobody is on its fast path
- * @left: what is to be settled without the lock
- */
-void kmag_cpu_drain(struct kmag_cache *cache, struct kmag_cpu *cpu,
-		    struct kmag_leftovers *left);
-
-/**
- * kmag_cpu_dead - drain a CPU that is offline
- * @cache: the cache
- * @nr: the CPU
- *
- * Context: Process context.
- */
-void kmag_cpu_dead(struct kmag_cache *cache, unsigned int nr);
 
 /**
  * kmag_swap_claimed - swap loaded and previous where that lets a CPU go on
@@ -161,11 +86,6 @@ enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj);
  * Return: where it went.
  */
 enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj);
-
-static inline struct kmag_magazine *kmag_magazine_of(void **objs)
-{
-	return container_of((void *)objs, struct kmag_magazine, objs);
-}
 
 /**
  * kmag_sorts - does each free have to look at its slab?

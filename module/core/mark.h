@@ -13,6 +13,16 @@
 #include "slab.h"
 #include "tune.h"
 
+/* Is @slab, or NULL, to become empty? A hint, for who has preemption off. */
+static __always_inline bool kmag_slab_drains(const struct kmag_slab *slab)
+{
+	/*
+	 * Set before the fence that a reader belongs to; the lock decides. A byte
+	 * does not tear, and to compare it in memory is one instruction less.
+	 */
+	return slab && data_race(slab->draining);
+}
+
 /* The list of a partial slab. */
 static inline struct hlist_head *kmag_slab_list(struct kmag_node *node,
 						const struct kmag_slab *slab)
