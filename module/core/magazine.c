@@ -20,6 +20,7 @@
 #include "mark.h"
 #include "park.h"
 #include "slab.h"
+#include "trace.h"
 
 static struct kmag_node *this_node(struct kmag_cache *cache)
 {
@@ -356,15 +357,34 @@ static enum kmag_stat cpu_flush(struct kmag_cache *cache, struct kmag_cpu *cpu,
 	return KMAG_FREE_SLAB;
 }
 
-/* An object of a slab that drains. */
-static noinline enum kmag_stat free_home(struct kmag_cache *cache, void *obj)
+/*
+ * An object of @slab, which drains, goes there. Preemption is off since the slab was
+ * looked up, and on again afterwards.
+ */
+static notrace noinline enum kmag_stat free_home(struct kmag_cache *cache,
+						 struct kmag_slab *slab,
+						 void *obj)
 {
+	struct kmag_cpu __percpu *cpu;
+
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
+		preempt_enable();
 		return KMAG_PARKED;
 	}
-	kmag_count(cache, KMAG_HOME);
-	return kmag_free_to_slab(cache, obj);
+	if (unlikely(!kmag_mark_home(cache, slab, obj))) {
+		preempt_enable();
+		kmag_count(cache, KMAG_HOME);
+		return kmag_free_to_slab(cache, obj);
+	}
+	cpu = cache->cpu;	/* once for all of them */
+	this_cpu_inc(cpu->stats[KMAG_HOME]);
+	this_cpu_inc(cpu->stats[KMAG_FREE_SLAB]);
+	this_cpu_inc(cpu->stats[KMAG_FLUSH]);
+	this_cpu_inc(cpu->stats[KMAG_FLUSH_OBJS]);
+	trace_kmag_flush(cache, 1);
+	preempt_enable();
+	return KMAG_FREE_SLAB;
 }
 
 /* Free into this CPU's magazines; past them if they are in use. */
@@ -406,7 +426,8 @@ static enum kmag_stat cpu_free(struct kmag_cache *cache, void *obj)
 home:
 	cpu_unlock(cpu, flags);
 	kmag_slab_settle(cache, &left);
-	return free_home(cache, obj);
+	kmag_count(cache, KMAG_HOME);
+	return kmag_free_to_slab(cache, obj);
 }
 
 enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
@@ -424,8 +445,6 @@ enum kmag_stat kmag_free_to_slab(struct kmag_cache *cache, void *obj)
 static notrace noinline enum kmag_stat free_slow(struct kmag_cache *cache,
 						 void *obj)
 {
-	struct kmag_cpu __percpu *cpu;
-
 	if (unlikely(in_nmi())) {
 		kmag_park(cache, obj);
 		return KMAG_PARKED;
@@ -445,6 +464,7 @@ static notrace noinline enum kmag_stat free_slow(struct kmag_cache *cache,
 static __always_inline notrace enum kmag_stat
 free_sorted(struct kmag_cache *cache, void *obj)
 {
+	struct kmag_slab *slab;
 	struct kmag_here here;
 	void **objs;
 	s32 rounds;
@@ -460,7 +480,8 @@ free_sorted(struct kmag_cache *cache, void *obj)
 	objs = kmag_get(here.pcp->objs);
 	if (unlikely((u32)rounds >= kmag_cap_of(objs)))
 		goto closed;
-	if (kmag_slab_drains(kmag_slab_of(obj)))
+	slab = kmag_slab_of(obj);
+	if (kmag_slab_drains(slab))
 		goto home;
 	objs[(u32)rounds] = obj;
 	kmag_add(here.pcp->rounds, 1);
@@ -471,8 +492,7 @@ free_sorted(struct kmag_cache *cache, void *obj)
 
 home:
 	kmag_release(here);
-	preempt_enable();
-	return free_home(cache, obj);
+	return free_home(cache, slab, obj);
 closed:
 	kmag_release(here);
 busy:

@@ -7,6 +7,8 @@
  * Above: slab.c, which asks here where draining slabs are another matter, and
  * evacuate.c.
  */
+#include <linux/export.h>
+
 #include "mark.h"
 #include "trace.h"
 
@@ -87,6 +89,7 @@ bool kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
 	*marked += nr;
 	return more;
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_mark_class);
 
 bool kmag_mark_put_back(struct kmag_node *node)
 {
@@ -128,6 +131,7 @@ unsigned int kmag_mark_undo(struct kmag_cache *cache, struct kmag_node *node,
 		kmag_mark_gone(cache, node, undone);
 	return undone;
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_mark_undo);
 
 unsigned int kmag_mark_take_back(struct kmag_cache *cache,
 				 struct kmag_node *node, unsigned int want)
@@ -148,6 +152,45 @@ void kmag_mark_gone(struct kmag_cache *cache, struct kmag_node *node,
 {
 	kmag_count_by(cache, KMAG_UNMARK, slabs);
 	trace_kmag_unmark(cache, node->nid, slabs);
+}
+
+/* A draining slab has one object less, and is of another class. */
+static __always_inline void sink(struct kmag_node *node, struct kmag_slab *slab)
+{
+	u8 class = kmag_partial_class(slab);
+
+	lockdep_assert_held(&node->lock);
+	node->nr[slab->class]--;
+	node->nr[class]++;
+	slab->class = class;
+	slab->floor = kmag_class_floor(slab, class);
+	__hlist_del(&slab->hlist);
+	hlist_add_head(&slab->hlist, &node->draining[class]);
+}
+
+notrace bool kmag_mark_home(struct kmag_cache *cache, struct kmag_slab *slab,
+			    const void *obj)
+{
+	unsigned long slot = kmag_slot_at(obj - slab->base, cache->inverse,
+					  cache->shift);
+	struct kmag_node *node = cache->node[slab->nid];
+	unsigned long flags;
+	bool home = false;
+
+	if (unlikely(slab->cache != cache || slot >= slab->slots))
+		return false;
+	raw_spin_lock_irqsave(&node->lock, flags);
+	/* A slab of the full class has no lists; neither has an empty one. */
+	if (unlikely(!slab->draining || slab->inuse <= 1 ||
+		     !__test_and_clear_bit(slot, slab->away)))
+		goto out;
+	home = true;
+	node->free++;
+	if (--slab->inuse < slab->floor)
+		sink(node, slab);
+out:
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return home;
 }
 
 void kmag_mark_emptied(struct kmag_node *node, struct kmag_slab *slab)

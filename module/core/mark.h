@@ -123,6 +123,22 @@ unsigned int kmag_mark_take_back(struct kmag_cache *cache,
 void kmag_mark_gone(struct kmag_cache *cache, struct kmag_node *node,
 		    unsigned int slabs);
 
+/**
+ * kmag_mark_home - an object of a draining slab comes home
+ * @cache: that it came from
+ * @slab: kmag_slab_of() @obj; preemption is off since it was asked
+ * @obj: any pointer into @slab
+ *
+ * The plain case, which leaves nothing to be done outside of the lock. It takes no
+ * node nearer to being packed; whether it is sparse, the next flush or tick asks.
+ *
+ * Context: Any but NMI. Takes node->lock.
+ * Return: false, with nothing done, if the slab does not drain any more, or it would
+ *	be empty, or anything is wrong: then it is for kmag_slab_give().
+ */
+bool kmag_mark_home(struct kmag_cache *cache, struct kmag_slab *slab,
+		    const void *obj);
+
 /* Nothing of @slab is away any more. It stays draining in name, for settle. */
 void kmag_mark_emptied(struct kmag_node *node, struct kmag_slab *slab);
 

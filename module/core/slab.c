@@ -31,18 +31,6 @@ void kmag_node_init(struct kmag_node *node, int nid)
 	INIT_HLIST_HEAD(&node->passed);
 }
 
-/* The class of a slab of which some objects are away, and some are not. */
-static u8 partial_class(const struct kmag_slab *slab)
-{
-	return 1 + slab->inuse * 8U / slab->slots;
-}
-
-/* Objects away at least in a slab of that class; one where there are any. */
-static u16 floor_of(const struct kmag_slab *slab, u8 class)
-{
-	return max(DIV_ROUND_UP((class - 1U) * slab->slots, 8), 1U);
-}
-
 /* Put @slab, which had and has objects away, where @class asks for. */
 static __always_inline void slab_move(struct kmag_node *node,
 				      struct kmag_slab *slab, u8 class)
@@ -53,7 +41,7 @@ static __always_inline void slab_move(struct kmag_node *node,
 	if (class == was)
 		return;
 	slab->class = class;
-	slab->floor = floor_of(slab, class);
+	slab->floor = kmag_class_floor(slab, class);
 	node->nr[was]--;
 	node->nr[class]++;
 	if (was != KMAG_FULL)
@@ -282,7 +270,7 @@ static noinline void take_some(struct kmag_node *node, struct kmag_slab *slab,
 			objs[--nr] = base + __ffs(free) * stride;
 		*word = ~free;
 	}
-	slab_move(node, slab, partial_class(slab));
+	slab_move(node, slab, kmag_partial_class(slab));
 }
 
 /*
@@ -342,7 +330,7 @@ static noinline unsigned int take_empty(struct kmag_node *node,
 		bitmap_set(slab->away, 0, run);
 		slab->inuse = run;
 		if (run < slab->slots)
-			slab_move(node, slab, partial_class(slab));
+			slab_move(node, slab, kmag_partial_class(slab));
 	}
 	return got;
 }
@@ -457,7 +445,7 @@ static __always_inline void **slab_give(struct kmag_cache *cache,
 	if (likely(slab->inuse >= slab->floor))
 		return next;
 	if (slab->inuse)
-		slab_move(node, slab, partial_class(slab));
+		slab_move(node, slab, kmag_partial_class(slab));
 	else
 		slab_emptied(node, slab, left);
 	return next;

@@ -267,6 +267,18 @@ static inline u8 kmag_slab_class(u32 slots, u32 inuse)
 	return 1 + inuse * 8 / slots;
 }
 
+/* The same of a slab of which some objects are away, and some are not. */
+static inline u8 kmag_partial_class(const struct kmag_slab *slab)
+{
+	return 1 + slab->inuse * 8U / slab->slots;
+}
+
+/* Objects away at least in a slab of that class; one where there are any. */
+static inline u16 kmag_class_floor(const struct kmag_slab *slab, u8 class)
+{
+	return max(DIV_ROUND_UP((class - 1U) * slab->slots, 8), 1U);
+}
+
 /* Objects that a slab of some order has room for. */
 static inline unsigned int kmag_slab_slots(const struct kmag_cache *cache,
 					   unsigned int order)
