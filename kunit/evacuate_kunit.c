@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Evacuation, step by step: nothing happens here but what a test asks for. What
- * the worker makes of it is in spike_kunit.c.
+ * Evacuation, step by step: nothing happens here but what a test asks for. Who asks
+ * is in wake_kunit.c, what becomes of it under load in evac_load_kunit.c, and after
+ * a spike in spike_kunit.c.
  */
 #include <kunit/test.h>
-#include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
-
-#include <compat/hrtimer.h>
+#include <linux/tracepoint.h>
 
 #include "depot.h"
 #include "evacuate.h"
 #include "field.h"
-#include "magazine.h"
+#include "gate.h"
+#include "mark.h"
+#include "park.h"
 #include "reclaim.h"
 #include "slab.h"
+#include "trace.h"
 #include "tune.h"
 #include "util.h"
 
@@ -276,6 +277,32 @@ static void interrupts_go_home(struct kunit *test)
 	field_finish(test, &f);
 }
 
+/* An NMI takes no lock: what is to go home goes when it is over. */
+static void nmi_parks(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 12);
+	struct kmag_slab *slab;
+	unsigned long flags;
+	void *objs[2];
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	objs[0] = field_pick(test, &f, true);
+	objs[1] = field_pick(test, &f, false);
+	/* It opens the gate that the fence has closed. */
+	kmag_cache_free(f.cache, field_pick(test, &f, false));
+	slab = kmag_test_slab_of(objs[0]);
+	flags = kmag_test_nmi_begin();
+	kmag_cache_free(f.cache, objs[0]);
+	kmag_cache_free(f.cache, objs[1]);
+	KUNIT_EXPECT_EQ(test, slab->inuse, 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_PARKED), 1);
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 2);
+	kmag_test_nmi_end(flags);
+	kmag_park_flush();
+	KUNIT_EXPECT_EQ(test, slab->inuse, 1);
+	field_finish(test, &f);
+}
+
 static void misuse_is_reported(struct kunit *test)
 {
 	struct field f;
@@ -290,6 +317,75 @@ static void misuse_is_reported(struct kunit *test)
 	kmag_cache_free(f.cache, obj);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_BAD), 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(f.cache, ""), 1);
+	field_finish(test, &f);
+}
+
+/* Somebody who frees as slabs are marked: into magazines that are not closed yet. */
+struct amid {
+	struct field *f;
+	unsigned int marks;
+	bool unseen;		/* frees would not have looked */
+	bool open;		/* a depot would have taken magazines */
+};
+
+static void amid_marks(void *data, const struct kmag_cache *cache, int node,
+		       unsigned int slabs)
+{
+	struct amid *amid = data;
+	struct field *f = amid->f;
+	unsigned int i;
+
+	if (cache != f->cache)
+		return;
+	amid->marks++;
+	amid->unseen |= !cache->draining;
+	amid->open |= f->node->depot.full_max;
+	/* Of all slabs, some of which have just been marked. */
+	for (i = 0; i < 3 * cache->capacity && f->nr; i++)
+		kmag_cache_free(f->cache, f->objs[--f->nr]);
+}
+
+static void order_of_steps(struct kunit *test)
+{
+	struct field f;
+	struct amid amid = { .f = &f };
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "no tracepoints in this kernel");
+	f = field_make(test, 5, 5);
+	fill(test, &f);
+	KUNIT_ASSERT_EQ(test, register_trace_kmag_mark(amid_marks, &amid), 0);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	unregister_trace_kmag_mark(amid_marks, &amid);
+	tracepoint_synchronize_unregister();
+	/* Before and after the depots were swept. */
+	KUNIT_EXPECT_GE(test, amid.marks, 2);
+	KUNIT_EXPECT_FALSE(test, amid.unseen);
+	KUNIT_EXPECT_FALSE(test, amid.open);
+	KUNIT_EXPECT_EQ(test, f.node->depot.nr_full, 0);
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
+	field_finish(test, &f);
+}
+
+/* However many there are, the lock is dropped now and then. */
+static void a_few_in_a_lock_hold(struct kunit *test)
+{
+	struct field f = field_make(test, 3, 13);
+	u8 class = kmag_slab_class(f.slots, 3);
+	unsigned int marked = 0, undone;
+
+	KUNIT_ASSERT_GT(test, f.node->nr[class], 2 * KMAG_SLAB_BATCH);
+	KUNIT_EXPECT_TRUE(test, kmag_mark_class(f.cache, f.node, class, &marked));
+	KUNIT_EXPECT_EQ(test, marked, KMAG_SLAB_BATCH);
+	kmag_mark_class(f.cache, f.node, class, &marked);
+	KUNIT_EXPECT_EQ(test, marked, f.node->nr_draining);
+	while (f.node->nr_draining) {
+		undone = kmag_mark_undo(f.cache, f.node, 0);
+		KUNIT_EXPECT_GT(test, undone, 0);
+		KUNIT_EXPECT_LE(test, undone, KMAG_SLAB_BATCH);
+		marked -= undone;
+	}
+	KUNIT_EXPECT_EQ(test, marked, 0);
 	field_finish(test, &f);
 }
 
@@ -364,194 +460,6 @@ static void off_is_off(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, irq_work_is_busy(&evac->poke));
 }
 
-/* A thread that replaces objects of its own at random. */
-struct worker {
-	struct kmag_cache *cache;
-	void *objs[200];
-	unsigned long pairs;
-	unsigned long lost;
-};
-
-static int work(void *arg)
-{
-	struct worker *w = arg;
-	struct rnd_state rnd;
-
-	prandom_seed_state(&rnd, KMAG_TEST_SEED);
-	while (!kthread_should_stop()) {
-		u32 i = prandom_u32_state(&rnd) % ARRAY_SIZE(w->objs);
-
-		if (w->objs[i]) {
-			w->lost += !kmag_test_intact(w->cache, w->objs[i], i);
-			kmag_cache_free(w->cache, w->objs[i]);
-		}
-		w->objs[i] = kmag_cache_alloc(w->cache, GFP_KERNEL);
-		if (w->objs[i])
-			kmag_test_fill(w->cache, w->objs[i], i);
-		WRITE_ONCE(w->pairs, w->pairs + 1);	/* the test looks */
-		cond_resched();
-	}
-	return 0;
-}
-
-/* Marks come and go while objects do, on this CPU and on another one. */
-static void work_goes_on(struct kunit *test)
-{
-	struct field f = field_make(test, 2, 10);
-	struct worker *w[2];
-	struct task_struct *task[2];
-	unsigned int i, j, nr = 0, cpu;
-
-	for_each_online_cpu(cpu) {
-		if (nr == 2)
-			break;
-		w[nr] = kunit_kzalloc(test, sizeof(*w[nr]), GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, w[nr]);
-		w[nr]->cache = f.cache;
-		task[nr] = kthread_create_on_cpu(work, w[nr], cpu,
-						 "kmag_kunit/%u");
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task[nr]);
-		nr++;
-	}
-	for (i = 0; i < nr; i++)
-		wake_up_process(task[i]);
-	for (j = 0; j < 20; j++) {
-		unsigned long before = READ_ONCE(w[0]->pairs);
-
-		field_evacuate(&f);
-		while (READ_ONCE(w[0]->pairs) - before < 500)
-			schedule_timeout_uninterruptible(1);
-		if (j % 4 == 3)
-			kmag_cache_shrink(f.cache);
-		/* Frees many, so that there is something to be marked again. */
-		for (i = 0; i < 20 && f.nr; i++)
-			kmag_cache_free(f.cache, f.objs[--f.nr]);
-		field_tick(&f);
-	}
-	for (i = 0; i < nr; i++)
-		kthread_stop(task[i]);
-	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_HOME), 0);
-	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_RETURN), 0);
-	for (i = 0; i < nr; i++) {
-		KUNIT_EXPECT_EQ(test, w[i]->lost, 0);
-		for (j = 0; j < ARRAY_SIZE(w[i]->objs); j++)
-			kmag_cache_free(f.cache, w[i]->objs[j]);
-	}
-	field_finish(test, &f);
-}
-
-/* What a CPU has: a thread, and a timer whose interrupts come in between. */
-struct timed {
-	struct worker w;
-	struct hrtimer timer;
-	struct rnd_state rnd;
-	void *objs[24];
-	void **field;		/* to be freed, one now and then */
-	unsigned int nr;
-	unsigned long lost, ops;
-};
-
-static enum hrtimer_restart tick(struct hrtimer *timer)
-{
-	struct timed *t = container_of(timer, struct timed, timer);
-	struct kmag_cache *cache = t->w.cache;
-	unsigned int i;
-
-	for (i = 0; i < 6; i++) {
-		u32 at = prandom_u32_state(&t->rnd) % ARRAY_SIZE(t->objs);
-
-		if (t->objs[at]) {
-			t->lost += !kmag_test_intact(cache, t->objs[at], at);
-			kmag_cache_free(cache, t->objs[at]);
-			t->objs[at] = NULL;
-		} else {
-			t->objs[at] = kmag_cache_alloc(cache, GFP_ATOMIC);
-			if (t->objs[at])
-				kmag_test_fill(cache, t->objs[at], at);
-		}
-	}
-	if (t->nr && t->ops % 4 == 0)
-		kmag_cache_free(cache, t->field[--t->nr]);
-	WRITE_ONCE(t->ops, t->ops + 1);	/* the test looks */
-	hrtimer_forward_now(timer, ns_to_ktime(100 * NSEC_PER_USEC));
-	return HRTIMER_RESTART;
-}
-
-static int arm(void *arg)
-{
-	struct timed *t = arg;
-
-	hrtimer_start(&t->timer, ns_to_ktime(100 * NSEC_PER_USEC),
-		      HRTIMER_MODE_REL_PINNED_HARD);
-	return 0;
-}
-
-/* Marks come and go, and interrupts free and allocate amid all of it. */
-static void interrupts_go_on(struct kunit *test)
-{
-	struct field f = field_make(test, 2, 10);
-	unsigned int i, j, nr = 0, cpu, share = f.nr / 4;
-	struct task_struct *task[2];
-	struct timed *t[2];
-
-	for_each_online_cpu(cpu) {
-		if (nr == 2)
-			break;
-		t[nr] = kunit_kzalloc(test, sizeof(*t[nr]), GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, t[nr]);
-		t[nr]->w.cache = f.cache;
-		f.nr -= share;
-		t[nr]->field = f.objs + f.nr;
-		t[nr]->nr = share;
-		prandom_seed_state(&t[nr]->rnd, KMAG_TEST_SEED + cpu);
-		hrtimer_setup(&t[nr]->timer, tick, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_REL_PINNED_HARD);
-		task[nr] = kthread_create_on_cpu(work, &t[nr]->w, cpu,
-						 "kmag_kunit/%u");
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task[nr]);
-		nr++;
-	}
-	for (i = 0; i < nr; i++) {
-		wake_up_process(task[i]);
-		KUNIT_EXPECT_EQ(test, smp_call_on_cpu(i, arm, t[i], false), 0);
-	}
-	for (j = 0; j < 100; j++) {
-		unsigned long before = READ_ONCE(t[0]->w.pairs);
-
-		field_evacuate(&f);
-		while (READ_ONCE(t[0]->w.pairs) - before < 200)
-			schedule_timeout_uninterruptible(1);
-		if (j % 8 == 7)
-			kmag_cache_shrink(f.cache);
-		field_tick(&f);
-	}
-	for (i = 0; i < nr; i++) {
-		kthread_stop(task[i]);
-		hrtimer_cancel(&t[i]->timer);
-	}
-	kunit_info(test, "%lu busy, %lu marked, %lu unmarked, %lu returned, %lu home, %lu fenced, %lu + %lu ticks\n",
-		   kmag_test_stat(f.cache, KMAG_BUSY),
-		   kmag_test_stat(f.cache, KMAG_MARK),
-		   kmag_test_stat(f.cache, KMAG_UNMARK),
-		   kmag_test_stat(f.cache, KMAG_RETURN),
-		   kmag_test_stat(f.cache, KMAG_HOME),
-		   kmag_test_stat(f.cache, KMAG_FENCE),
-		   t[0]->ops, nr > 1 ? t[1]->ops : 0);
-	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_BUSY), 0);
-	KUNIT_EXPECT_GT(test, kmag_test_stat(f.cache, KMAG_HOME), 0);
-	for (i = 0; i < nr; i++) {
-		KUNIT_EXPECT_EQ(test, t[i]->w.lost, 0);
-		KUNIT_EXPECT_EQ(test, t[i]->lost, 0);
-		for (j = 0; j < ARRAY_SIZE(t[i]->w.objs); j++)
-			kmag_cache_free(f.cache, t[i]->w.objs[j]);
-		for (j = 0; j < ARRAY_SIZE(t[i]->objs); j++)
-			kmag_cache_free(f.cache, t[i]->objs[j]);
-		kmag_test_free(f.cache, t[i]->field, t[i]->nr);
-	}
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_BAD), 0);
-	field_finish(test, &f);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE(marks_the_emptiest),
 	KUNIT_CASE(leaves_the_compact_alone),
@@ -565,8 +473,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(shrink_in_the_middle),
 	KUNIT_CASE(destroy_in_the_middle),
 	KUNIT_CASE(off_is_off),
-	KUNIT_CASE(work_goes_on),
-	KUNIT_CASE(interrupts_go_on),
+	KUNIT_CASE(nmi_parks),
+	KUNIT_CASE(order_of_steps),
+	KUNIT_CASE(a_few_in_a_lock_hold),
 	{}
 };
 

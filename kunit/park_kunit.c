@@ -6,29 +6,11 @@
  * what was parked stays until they are on again.
  */
 #include <kunit/test.h>
-#include <linux/hardirq.h>
-#include <linux/irqflags.h>
-#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #include "park.h"
 #include "slab.h"
 #include "util.h"
-
-static unsigned long pretend_nmi(void)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
-	return flags;
-}
-
-static void pretend_no_more(unsigned long flags)
-{
-	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
-	local_irq_restore(flags);
-}
 
 static void allocates_from_magazines_only(struct kunit *test)
 {
@@ -41,9 +23,9 @@ static void allocates_from_magazines_only(struct kunit *test)
 	unsigned int i;
 
 	/* Nothing there: nothing to be had, and no slow path taken. */
-	flags = pretend_nmi();
+	flags = kmag_test_nmi_begin();
 	first = kmag_cache_alloc(cache, GFP_ATOMIC);
-	pretend_no_more(flags);
+	kmag_test_nmi_end(flags);
 	KUNIT_EXPECT_NULL(test, first);
 	KUNIT_EXPECT_EQ(test, pages->calls, 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_ALLOC_FAIL), 1);
@@ -51,12 +33,12 @@ static void allocates_from_magazines_only(struct kunit *test)
 	kmag_test_alloc(test, cache, objs, 1);
 	KUNIT_ASSERT_EQ(test, kmag_test_cpu(cache)->fast.rounds, m - 1);
 	calls = pages->calls;
-	flags = pretend_nmi();
+	flags = kmag_test_nmi_begin();
 	for (i = 1; i < m; i++)
 		objs[i] = kmag_cache_alloc(cache, GFP_ATOMIC);
 	none = kmag_cache_alloc(cache, GFP_ATOMIC);
 	node = kmag_cache_alloc(cache, GFP_ATOMIC | __GFP_THISNODE);
-	pretend_no_more(flags);
+	kmag_test_nmi_end(flags);
 	for (i = 1; i < m; i++)
 		KUNIT_EXPECT_NOT_NULL(test, objs[i]);
 	KUNIT_EXPECT_NULL(test, none);
@@ -79,14 +61,14 @@ static void interrupted_operation_is_left_alone(struct kunit *test)
 
 	kmag_test_alloc(test, cache, &obj, 1);
 	rounds = cpu->fast.rounds;
-	flags = pretend_nmi();
+	flags = kmag_test_nmi_begin();
 	cpu->fast.busy = 1;
 	none = kmag_cache_alloc(cache, GFP_ATOMIC);
 	kmag_cache_free(cache, obj);
 	cpu->fast.busy = 0;
 	KUNIT_EXPECT_EQ(test, cpu->fast.rounds, rounds);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&cache->parked), 1);
-	pretend_no_more(flags);
+	kmag_test_nmi_end(flags);
 	KUNIT_EXPECT_NULL(test, none);
 	kmag_park_flush();
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_PARKED), 1);
@@ -107,7 +89,7 @@ static void parked_objects_are_freed(struct kunit *test)
 	u32 hi;
 
 	kmag_test_alloc(test, cache, objs, nr);
-	flags = pretend_nmi();
+	flags = kmag_test_nmi_begin();
 	/* Closed as by a fence, so that nothing goes to the magazine. */
 	lo = cpu->fast.lo;
 	hi = cpu->fast.hi;
@@ -118,7 +100,7 @@ static void parked_objects_are_freed(struct kunit *test)
 	cpu->fast.lo = lo;
 	cpu->fast.hi = hi;
 	parked = atomic_long_read(&cache->parked);
-	pretend_no_more(flags);
+	kmag_test_nmi_end(flags);
 	/* Interrupts are on: the work has run, or runs now. */
 	kmag_park_flush();
 	KUNIT_EXPECT_EQ(test, parked, nr);
@@ -143,7 +125,7 @@ static void what_does_not_fit_stays_allocated(struct kunit *test)
 	u32 hi;
 
 	kmag_test_alloc(test, cache, objs, nr);
-	flags = pretend_nmi();
+	flags = kmag_test_nmi_begin();
 	lo = cpu->fast.lo;
 	hi = cpu->fast.hi;
 	cpu->fast.lo = INT_MAX;
@@ -152,7 +134,7 @@ static void what_does_not_fit_stays_allocated(struct kunit *test)
 		kmag_cache_free(cache, objs[i]);
 	cpu->fast.lo = lo;
 	cpu->fast.hi = hi;
-	pretend_no_more(flags);
+	kmag_test_nmi_end(flags);
 	kmag_park_flush();
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_PARKED), KMAG_PARK_MAX);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(cache, KMAG_PARK_FULL), 3);
@@ -172,14 +154,14 @@ static void parked_counts_as_transit(struct kunit *test)
 	void *obj;
 
 	kmag_test_alloc(test, cache, &obj, 1);
-	flags = pretend_nmi();
+	flags = kmag_test_nmi_begin();
 	cpu->fast.busy = 1;
 	kmag_cache_free(cache, obj);
 	cpu->fast.busy = 0;
 	/* Neither with its owner nor in a magazine or slab. */
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&cache->parked), 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_frees(cache), 0);
-	pretend_no_more(flags);
+	kmag_test_nmi_end(flags);
 	kmag_park_flush();
 	KUNIT_EXPECT_EQ(test, kmag_test_frees(cache), 1);
 

@@ -10,7 +10,10 @@
 #define _KMAG_KUNIT_UTIL_H
 
 #include <kunit/test.h>
+#include <linux/hardirq.h>
+#include <linux/irqflags.h>
 #include <linux/kasan.h>
+#include <linux/preempt.h>
 #include <linux/prandom.h>
 #include <linux/sched.h>
 
@@ -105,6 +108,22 @@ static inline u8 kmag_test_shadow(const void *addr)
 	return 0;
 }
 #endif
+
+/* From here on, until the other one: what code sees that runs in an NMI. */
+static inline unsigned long kmag_test_nmi_begin(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	__preempt_count_add(NMI_OFFSET + HARDIRQ_OFFSET);
+	return flags;
+}
+
+static inline void kmag_test_nmi_end(unsigned long flags)
+{
+	__preempt_count_sub(NMI_OFFSET + HARDIRQ_OFFSET);
+	local_irq_restore(flags);
+}
 
 /*
  * Let the n-th allocation of slab memory from now on fail; or none, with 0. One

@@ -324,6 +324,7 @@ void kmag_evacuate_tick(struct kmag_cache *cache)
 	else
 		WRITE_ONCE(evac->armed, READ_ONCE(cache->retention) != KMAG_LAZY);
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate_tick);
 
 void kmag_evacuate_init(struct kmag_cache *cache)
 {
@@ -357,3 +358,4 @@ void kmag_evacuate_exit(struct kmag_cache *cache)
 	end_if_done(cache);
 	mutex_unlock(&cache->fence_lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate_exit);

@@ -9,6 +9,7 @@
 #include "trace.h"
 
 EXPORT_TRACEPOINT_IF_KUNIT(kmag_flush);
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_mark);
 EXPORT_TRACEPOINT_IF_KUNIT(kmag_slab_destroy);
 
 int kmag_trace_alloc_on(void)
