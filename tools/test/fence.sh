@@ -3,7 +3,8 @@
 #
 # fence.sh [FENCES] - in a guest of 4 CPUs, the last of which is isolated: a cache
 # is used on two of them and drained FENCES (200) times from the third. What that
-# task queues and sends, the kernel's own tracepoints tell. TAP.
+# task queues and sends, the kernel's own tracepoints tell; and what is left of the
+# load's speed is compared with a load that is let be. TAP.
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
@@ -30,7 +31,7 @@ watched()
 	grep 'ipi_send_cpu:' events | grep -c 'callback=0x0$' >resched
 }
 
-plan 8
+plan 10
 [ "$(nproc)" = 3 ] && grep -q isolcpus /proc/cmdline && [ "$(cat /sys/devices/system/cpu/online)" = 0-3 ]
 result $? '4 CPUs, one of them isolated'
 for event in workqueue/workqueue_queue_work csd/csd_queue_cpu ipi/ipi_send_cpu \
@@ -48,7 +49,10 @@ result $? "it would be seen: $(cat works) work items and $(cat calls) calls of s
 
 kmag run -b kmag -p random -s 256 -l 5000 -c 0-1 -d 1h >told 2>&1 &
 load=$!
-until cd /sys/kernel/debug/kmag/run* 2>/dev/null; do sleep 0.1; done
+until cd /sys/kernel/debug/kmag/run* 2>/dev/null; do
+	kill -0 $load || exit 1
+	sleep 0.1
+done
 counted()
 {
 	awk -v key="$1" '$1 == key { print $2 }' stats
@@ -80,7 +84,46 @@ result $? 'the isolated CPU did nothing'
 kill $load
 wait $load
 cd /
-until ! ls -d /sys/kernel/debug/kmag/run* >/dev/null 2>&1; do sleep 0.1; done
+# gone: no cache is left of what ran last
+gone()
+{
+	until ! ls -d /sys/kernel/debug/kmag/run* >/dev/null 2>&1; do sleep 0.1; done
+}
+gone
+
+# speed: operations in a second and a half, on two CPUs
+speed()
+{
+	kmag run -b kmag -p random -s 256 -l 5000 -c 0-1 -d 1500ms --json --report /tmp/f/run.json \
+		>/tmp/f/out 2>/tmp/f/err || exit 1
+	echo $(($(field /tmp/f/run.json allocations) + $(field /tmp/f/run.json frees)))
+	gone
+}
+# fences: one after the other, on the third, for as long as there is a cache
+fence_away()
+{
+	until cd /sys/kernel/debug/kmag/run* 2>/dev/null; do :; done
+	n=0
+	while echo 1 >shrink; do n=$((n + 1)); done 2>/dev/null
+	echo $n >>/tmp/f/away
+}
+# In turn, for the host may be busy: the best of each was disturbed the least.
+alone=0 fenced=0
+: >/tmp/f/away
+for _ in 1 2 3 4 5; do
+	got=$(speed)
+	[ "$got" -le "$alone" ] || alone=$got
+	fence_away &
+	taskset -p 4 $! >/dev/null
+	got=$(speed)
+	[ "$got" -le "$fenced" ] || fenced=$got
+	wait $!
+done
+away=$(awk '{ n += $1 } END { print n + 0 }' /tmp/f/away)
+[ "$away" -ge 50 ]
+result $? "$away fences one after the other, in five runs"
+[ $((fenced * 10)) -ge $((alone * 9)) ]
+result $? "a load keeps $((fenced * 100 / alone)) % of its speed meanwhile"
 rmmod kmag_dev && rmmod kmag
 result $? 'the modules unload'
 finished
