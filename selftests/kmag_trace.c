@@ -131,6 +131,22 @@ FIXTURE_TEARDOWN(trace)
 	close(self->fd);
 }
 
+/* How many lines of the trace are of event @name and say @what. */
+static int count_lines(const char *name, const char *what)
+{
+	char line[1024], want[64];
+	FILE *file = fopen(TRACING "trace", "r");
+	int nr = 0;
+
+	if (!file)
+		return -errno;
+	snprintf(want, sizeof(want), " %s: name=traced-", name);
+	while (fgets(line, sizeof(line), file))
+		nr += strstr(line, want) && strstr(line, what);
+	fclose(file);
+	return nr;
+}
+
 /* Allocate and free @nr with events on, and look at what they say. */
 static void check_pairs(struct __test_metadata *_metadata, int fd, __u32 id,
 			__u32 nr, __u32 flags)
@@ -190,6 +206,23 @@ TEST_F(trace, every_operation_once)
 	EXPECT_EQ(read_events("kmag_free", &events), 0);
 }
 
+/* What was asked for, and what was not, is told as it was. */
+TEST_F(trace, flags_and_nodes)
+{
+	__u32 obj, nr = 1;
+
+	ASSERT_EQ(write_file(EVENTS "kmag_alloc/enable", "1"), 0);
+	ASSERT_EQ(kmag_alloc(self->fd, self->id, 0, KMAG_GFP_ATOMIC, &nr, &obj),
+		  0);
+	EXPECT_EQ(count_lines("kmag_alloc", "gfp_flags=GFP_ATOMIC"), 1);
+	EXPECT_EQ(count_lines("kmag_alloc", "node=-1"), 1);
+	ASSERT_EQ(kmag_free(self->fd, self->id, 0, &nr, &obj, NULL), 0);
+	ASSERT_EQ(kmag_alloc(self->fd, self->id, 0, KMAG_GFP_NOWAIT, &nr, &obj),
+		  0);
+	EXPECT_EQ(count_lines("kmag_alloc", "gfp_flags=GFP_NOWAIT"), 1);
+	EXPECT_EQ(count_lines("kmag_alloc", ""), 2);
+}
+
 static unsigned long sum_objs(const struct event *events, int nr)
 {
 	unsigned long sum = 0;
@@ -234,6 +267,16 @@ TEST_F(trace, slow_paths_add_up)
 	EXPECT_EQ(read_events("kmag_depot_exchange", &events),
 		  snap->stats[KMAG_DEPOT_VISIT]);
 	free(events);
+	/* Frees bring full magazines there, and get empty ones for them. */
+	EXPECT_EQ(count_lines("kmag_depot_exchange", "want=empty got=yes"),
+		  snap->stats[KMAG_FREE_DEPOT]);
+	EXPECT_EQ(count_lines("kmag_depot_exchange", "want=full got=yes"),
+		  snap->stats[KMAG_ALLOC_DEPOT]);
+	EXPECT_GT(snap->stats[KMAG_FREE_DEPOT], 0);
+	EXPECT_EQ(count_lines("kmag_slab_create", "order=0 slots="),
+		  snap->stats[KMAG_SLAB_NEW]);
+	EXPECT_EQ(count_lines("kmag_slab_create", "node=0"),
+		  snap->stats[KMAG_SLAB_NEW]);
 
 	nr = read_events("kmag_refill", &events);
 	EXPECT_EQ(nr, snap->stats[KMAG_REFILL]);

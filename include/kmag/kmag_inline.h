@@ -70,9 +70,9 @@ struct kmag_cache_fast {
 
 /*
  * kmag_alloc_is_odd - on where an allocation has to do more than pop: while it
- * is traced.
- * kmag_free_is_odd - on where a free has to do more than push: on machines with
- * several memory nodes, with init_on_free, and while it is traced.
+ * is traced, or a cache's operations take their time (latency).
+ * kmag_free_is_odd - on where a free has to do more than push: for the same, on
+ * machines with several memory nodes, and with init_on_free.
  */
 DECLARE_STATIC_KEY_FALSE(kmag_alloc_is_odd);
 DECLARE_STATIC_KEY_FALSE(kmag_free_is_odd);

@@ -8,8 +8,12 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_alloc);
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_free);
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_depot_exchange);
 EXPORT_TRACEPOINT_IF_KUNIT(kmag_flush);
 EXPORT_TRACEPOINT_IF_KUNIT(kmag_mark);
+EXPORT_TRACEPOINT_IF_KUNIT(kmag_slab_create);
 EXPORT_TRACEPOINT_IF_KUNIT(kmag_slab_destroy);
 
 int kmag_trace_alloc_on(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Tracepoints, under events/kmag/ of tracefs. kmag_alloc and kmag_free carry
- * what the kmem events carry. Off, the two cost the fast path nothing but the
- * jump labels that are there for other reasons: on, they make every allocation
- * and every free odd (see kmag_inline.h), and the odd paths trace.
+ * what the kmem events carry. Off, the two cost the fast path the no-op of a jump
+ * label, which that of a free has for other reasons anyway: on, they make every
+ * allocation and every free odd (see kmag_inline.h), and the odd paths trace.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kmag
