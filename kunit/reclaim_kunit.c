@@ -370,9 +370,9 @@ static void reclaim_is_told_of_pages(struct kunit *test)
 	struct kmag_cache *caches[16];
 	void **objs = kmag_test_array(test, 200);
 	struct reclaim_state state = {};
-	unsigned long pages = 0;
+	unsigned long was = 0, pages = 0;
 	ssize_t written;
-	int i;
+	int i, tries = 10;
 
 	/* Others' pages first: they are told in the same place. */
 	for (i = 0; i < 3; i++)
@@ -381,17 +381,22 @@ static void reclaim_is_told_of_pages(struct kunit *test)
 		caches[i] = kmag_test_cache(test, 4000, 0, 0, NULL);
 		kmag_test_alloc(test, caches[i], objs, 200);
 		kmag_test_free(caches[i], objs, 200);
-		pages -= kmag_test_stat(caches[i], KMAG_SLAB_FREED) <<
-			 caches[i]->order;
+		was += kmag_test_stat(caches[i], KMAG_SLAB_FREED) <<
+		       caches[i]->order;
 	}
 	KUNIT_ASSERT_NULL(test, current->reclaim_state);
-	current->reclaim_state = &state;
-	written = kmag_test_write_file("/proc/sys/vm/drop_caches", "2");
-	current->reclaim_state = NULL;
-	KUNIT_EXPECT_EQ(test, written, 1);
-	for (i = 0; i < ARRAY_SIZE(caches); i++)
-		pages += kmag_test_stat(caches[i], KMAG_SLAB_FREED) <<
-			 caches[i]->order;
+	/* The shrinker lets be what the worker is at, and comes again. */
+	do {
+		current->reclaim_state = &state;
+		written = kmag_test_write_file("/proc/sys/vm/drop_caches", "2");
+		current->reclaim_state = NULL;
+		KUNIT_EXPECT_EQ(test, written, 1);
+		pages = 0;
+		for (i = 0; i < ARRAY_SIZE(caches); i++)
+			pages += kmag_test_stat(caches[i], KMAG_SLAB_FREED) <<
+				 caches[i]->order;
+		pages -= was;
+	} while (pages <= 1000 && --tries);
 	KUNIT_EXPECT_GT(test, pages, 1000);
 	KUNIT_EXPECT_GE(test, state.reclaimed, pages);
 	KUNIT_EXPECT_LE(test, state.reclaimed, pages + pages / 2);
