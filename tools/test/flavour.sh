@@ -8,6 +8,8 @@
 #   rt            PREEMPT_RT
 #   up            built for one CPU
 #   kcsan         data races are looked for, and accesses were watched
+#   debug         KASAN and lockdep are at work
+#   next          7.3 or later
 flavour=$1
 shift
 
@@ -19,6 +21,9 @@ is()
 	up)		! uname -v | grep -qw SMP ;;
 	kcsan)		awk '/^(enabled|setup_watchpoints): / && $2 > 0 { n++ }
 				END { exit n != 2 }' /sys/kernel/debug/kcsan ;;
+	debug)		dmesg | grep -q 'KernelAddressSanitizer initialized' &&
+			grep -q 'debug_locks: *1$' /proc/lockdep_stats ;;
+	next)		uname -r | awk -F '[.-]' '{ exit $1 * 1000 + $2 < 7003 }' ;;
 	*)		false ;;
 	esac
 }
