@@ -50,7 +50,7 @@ while read -r verb words; do
 	sample)
 		cat $dir/state /sys/kernel/debug/kmag/caches \\
 			/sys/kernel/debug/kmag/spike_kmag-*/frag \\
-			/sys/kernel/debug/kmag/spike_kmag-*/cpus \\
+			/sys/kernel/debug/kmag/spike_kmag-*/stats \\
 			/proc/slabinfo || exit 1 ;;
 	map)
 		mkdir -p "/out/${words%%/*}"
@@ -162,8 +162,10 @@ def sample(lines):
         raise measure.Failed(f'kmag tells of {live} live objects, {slots} to a slab, the '
                              f'module of {kmag["live"]} and {kmag["slots"]}')
     frag = {key: int(value) for key, value in table['frag']}
+    stats = {key: int(value) for key, value in table['stats']}
     kmag.update(slabs=slabs, bytes=slabs * slab_pages * PAGE, cpu=cpu, depot=depot,
                 cached=cpu + depot + transit, draining=frag['slabs_draining'],
+                visits=stats['refill'] + stats['flush'],
                 cached_alone=sum(value for key, value in frag.items()
                                  if key.startswith('cached_')))
     row = named(table['slabinfo'], 'spike_slub')
