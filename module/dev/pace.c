@@ -6,6 +6,7 @@
 #include <linux/bug.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/irqflags.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
@@ -116,15 +117,23 @@ static void kmag_pace_thread(struct kmag_player *p)
  * Many and slow as a CPU's timers may be, its threads get the larger part: a
  * timer that took @ns books its next turn behind all that are booked, and twice
  * as long again behind it. Returns when that turn is.
+ *
+ * A thread books its timer's first turn while others' timers go off, on another
+ * CPU if its own has gone offline.
  */
 static ktime_t kmag_pace_book(const struct kmag_workload *load, u64 ns)
 {
-	u64 *booked = this_cpu_ptr(load->booked), now = ktime_get_ns(), turn;
+	u64 *booked, now, turn;
+	unsigned long flags;
 
 	/* What is far longer was not ours, but a hypervisor's or an NMI's. */
 	ns = min_t(u64, ns, 2 * KMAG_PACE_IRQ_NS);
+	local_irq_save(flags);
+	booked = this_cpu_ptr(load->booked);
+	now = ktime_get_ns();
 	turn = max3(*booked, now + 2 * ns, now + load->period_ns);
 	*booked = turn + 3 * ns;
+	local_irq_restore(flags);
 	return ns_to_ktime(turn);
 }
 

@@ -86,7 +86,8 @@ struct kmag_player {
  * @off_ns: and rest so long; 0: never
  * @period_ns: between interrupts
  * @steps: in each
- * @booked: until when a CPU's interrupts have turns, ns; used by that CPU only
+ * @booked: until when a CPU's interrupts have turns, ns; used by that CPU only,
+ *	with interrupts off
  * @limit_ns: longest duration
  * @workers: the threads
  * @nr_caches: entries in @caches
