@@ -358,28 +358,6 @@ TEST_F_TIMEOUT(run, duration, 120)
 	}
 }
 
-/* A tenth of the time; the rest is for the machine's own pace. */
-TEST_F_TIMEOUT(run, stutter, 120)
-{
-	struct kmag_ioc_run req;
-	__u32 mode;
-
-	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
-		req = request(&self->bed);
-		set_mode(&req, mode);
-		req.flags = 0;
-		req.threads = 1;
-		req.count = 0;
-		req.duration_ms = 1000;
-		req.on_us = 5000;
-		req.off_us = 45000;
-		ASSERT_EQ(kmag_call(self->bed.fd, KMAG_IOC_RUN, &req), 0);
-		EXPECT_GT(req.total.allocs, 0);
-		EXPECT_LT(req.total.busy_ns, req.total.ns / 2);
-		expect_sums(_metadata, &self->bed, &req);
-	}
-}
-
 /* Allocations of the cache by all CPUs' magazines, or by all but one's. */
 static __u64 magazine_allocs(struct bed *bed, __u32 id, __u32 but)
 {

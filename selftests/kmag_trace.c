@@ -7,22 +7,7 @@
 
 #include "kmag_test.h"
 #include "kselftest_harness.h"
-
-#define TRACING	"/sys/kernel/tracing/"
-#define EVENTS	TRACING "events/kmag/"
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	ssize_t len = strlen(text);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, len) == len ? 0 : -errno;
-	close(fd);
-	return ret;
-}
+#include "tracefs.h"
 
 /* An event of the cache called "traced"; ptr is hashed, which tells as much. */
 struct event {
@@ -33,32 +18,6 @@ struct event {
 	char gfp[128];
 	unsigned long objs;
 };
-
-/* Copy what stands behind "@key=" of @line, up to one of @end. */
-static int text_of(const char *line, const char *key, const char *end,
-		   char *word, size_t size)
-{
-	const char *found = strstr(line, key);
-	size_t len;
-
-	if (!found)
-		return 0;
-	found += strlen(key);
-	len = strcspn(found, end);
-	if (len >= size)
-		len = size - 1;
-	memcpy(word, found, len);
-	word[len] = 0;
-	return 1;
-}
-
-static unsigned long number_of(const char *line, const char *key, int base)
-{
-	char word[64] = "";
-
-	text_of(line, key, "\n ", word, sizeof(word));
-	return strtoul(word, NULL, base);
-}
 
 /* Read the events called @name; how many, or -errno. The caller frees. */
 static int read_events(const char *name, struct event **events)
@@ -114,9 +73,7 @@ FIXTURE_SETUP(trace)
 {
 	if (access(EVENTS "enable", F_OK))
 		SKIP(return, "no tracepoints in this kernel");
-	ASSERT_EQ(write_file(EVENTS "enable", "0"), 0);
-	ASSERT_EQ(write_file(TRACING "buffer_size_kb", "8192"), 0);
-	ASSERT_EQ(write_file(TRACING "trace", ""), 0);
+	ASSERT_EQ(trace_begin(), 0);
 	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(kmag_create(self->fd, KMAG_BACKEND_KMAG, "traced", 100, 0,
@@ -125,9 +82,7 @@ FIXTURE_SETUP(trace)
 
 FIXTURE_TEARDOWN(trace)
 {
-	write_file(EVENTS "enable", "0");
-	write_file(TRACING "trace", "");
-	write_file(TRACING "buffer_size_kb", "64");
+	trace_end();
 	close(self->fd);
 }
 

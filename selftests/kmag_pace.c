@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When threads of a run work: all from the start on, none before the last is
+ * there, and none while they rest.
+ */
+#include "kmag_test.h"
+#include "kselftest_harness.h"
+#include "tracefs.h"
+
+#define THREADS		16
+#define ON_US		50000
+#define OFF_US		450000
+#define PERIODS		4
+
+FIXTURE(pace)
+{
+	int fd;
+	__u32 id;
+	__u32 nr_cpus;
+	struct kmag_ioc_run run;
+	struct kmag_run_thread threads[THREADS];
+};
+
+FIXTURE_SETUP(pace)
+{
+	struct kmag_ioc_info info = { .size = sizeof(info) };
+
+	if (access(EVENTS "enable", F_OK))
+		SKIP(return, "no tracepoints in this kernel");
+	ASSERT_EQ(trace_begin(), 0);
+	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);
+	self->nr_cpus = info.nr_cpus;
+	/* Large ones take long to fill, so that events have room. */
+	ASSERT_EQ(kmag_create(self->fd, KMAG_BACKEND_KMAG, "pace",
+			      KMAG_RUN_MAX_IRQ_SIZE, 0, &self->id), 0);
+	self->run = (struct kmag_ioc_run){
+		.size = sizeof(self->run),
+		.flags = KMAG_RUN_CHECK,
+		.caches = (uintptr_t)&self->id,
+		.nr_caches = 1,
+		.pattern = KMAG_RUN_PAIR,
+		.threads = 2,
+		.duration_ms = 1000,
+		.live = 1,
+		.results = (uintptr_t)self->threads,
+		.max_results = THREADS,
+	};
+}
+
+FIXTURE_TEARDOWN(pace)
+{
+	trace_end();
+	close(self->fd);
+}
+
+/* The first event of @name from where @file is, in @line. */
+static int find_event(FILE *file, const char *name, char *line, int size)
+{
+	while (fgets(line, size, file))
+		if (strstr(line, name))
+			return 1;
+	return 0;
+}
+
+/*
+ * Allocations in a period of work and rest that begins with the first of them,
+ * by two CPUs: nearly all are in the time for work, or a little before or
+ * behind it, for threads begin late; and both work in the same ones.
+ */
+static void expect_rests(struct __test_metadata *_metadata, int nr_cpus)
+{
+	int seen[2][PERIODS + 1] = { 0 }, nr = 0, outside = 0, both = 0, i;
+	FILE *file = fopen(TRACING "trace", "r");
+	long long start = -1;
+	char line[1024];
+
+	ASSERT_NE(file, NULL);
+	while (find_event(file, " kmag_alloc: name=pace-", line,
+			  sizeof(line))) {
+		long long us = event_us(line), at;
+		int cpu = event_cpu(line);
+
+		ASSERT_GE(us, 0);
+		ASSERT_LT(cpu, nr_cpus);
+		if (start < 0)
+			start = us;
+		/* The first may have been late by all of its time. */
+		us += ON_US - start;
+		at = us % (ON_US + OFF_US);
+		nr++;
+		outside += at > 3 * ON_US;
+		us /= ON_US + OFF_US;
+		if (cpu < 2 && us <= PERIODS && at <= 3 * ON_US)
+			seen[cpu][us]++;
+	}
+	fclose(file);
+	for (i = 0; i <= PERIODS; i++)
+		both += seen[0][i] && seen[1][i];
+	EXPECT_GT(nr, 20);
+	EXPECT_LT(outside, nr / 5)
+		TH_LOG("%d of %d while they should rest", outside, nr);
+	if (nr_cpus > 1)
+		EXPECT_GE(both, PERIODS / 2);
+}
+
+TEST_F_TIMEOUT(pace, all_rest_together, 120)
+{
+	__u32 mode;
+	int i;
+
+	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
+		self->run.mode = mode;
+		self->run.duration_ms = PERIODS * (ON_US + OFF_US) / 1000;
+		self->run.on_us = ON_US;
+		self->run.off_us = OFF_US;
+		if (mode != KMAG_RUN_THREAD) {
+			self->run.gfp = KMAG_GFP_ATOMIC;
+			self->run.period_us = 100;
+			self->run.steps = 32;
+		}
+		ASSERT_EQ(write_file(TRACING "trace", ""), 0);
+		ASSERT_EQ(write_file(EVENTS "kmag_alloc/enable", "1"), 0);
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
+		ASSERT_EQ(write_file(EVENTS "enable", "0"), 0);
+		expect_rests(_metadata, self->nr_cpus);
+		/* A tenth of the time, and as much for a busy machine. */
+		for (i = 0; i < 2; i++) {
+			EXPECT_GT(self->threads[i].allocs, 0);
+			EXPECT_LT(self->threads[i].busy_ns,
+				  self->threads[i].ns / 5);
+		}
+	}
+}
+
+#define SCHED	TRACING "events/sched/"
+
+static const char * const sched[][2] = {
+	{ SCHED "sched_waking/", "comm ~ \"kmag_run/*\"" },
+	{ SCHED "sched_switch/", "next_comm ~ \"kmag_run/*\"" },
+};
+
+static void watch_threads(struct __test_metadata *_metadata, int on)
+{
+	char path[128];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%sfilter", sched[i][0]);
+		EXPECT_EQ(write_file(path, on ? sched[i][1] : "0"), 0);
+		snprintf(path, sizeof(path), "%senable", sched[i][0]);
+		EXPECT_EQ(write_file(path, on ? "1" : "0"), 0);
+	}
+}
+
+/*
+ * Threads that were woken, and then have been on a CPU, before the first
+ * allocation. (They also are there once, unwoken, as they are made.)
+ */
+static int threads_before(struct __test_metadata *_metadata)
+{
+	FILE *file = fopen(TRACING "trace", "r");
+	unsigned long pids[THREADS] = { 0 }, pid;
+	int woken = 0, there = 0, i;
+	char line[1024];
+
+	ASSERT_NE(file, NULL);
+	while (find_event(file, ": ", line, sizeof(line)) &&
+	       !strstr(line, " kmag_alloc: name=pace-")) {
+		pid = number_of(line, " pid=", 10);
+		if (strstr(line, " sched_waking: ") && woken < THREADS) {
+			for (i = 0; i < woken && pids[i] != pid; i++)
+				;
+			if (i == woken)
+				pids[woken++] = pid;
+		}
+		pid = number_of(line, " next_pid=", 10);
+		for (i = 0; i < woken; i++) {
+			if (!pid || pids[i] != pid)
+				continue;
+			pids[i] = -1;
+			there++;
+		}
+	}
+	EXPECT_FALSE(feof(file));
+	fclose(file);
+	return there;
+}
+
+/* The gate opens when the last thread has come to it. */
+TEST_F_TIMEOUT(pace, none_begins_before_all_are_there, 60)
+{
+	self->run.threads = THREADS;
+	self->run.count = 10;
+	ASSERT_EQ(write_file(EVENTS "kmag_alloc/enable", "1"), 0);
+	watch_threads(_metadata, 1);
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
+	watch_threads(_metadata, 0);
+	EXPECT_EQ(threads_before(_metadata), THREADS);
+}
+
+/* Four threads of a second take one, not four. */
+TEST_F_TIMEOUT(pace, all_at_the_same_time, 60)
+{
+	long long start = kmag_now_us(), us;
+	int i;
+
+	self->run.threads = 4;
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
+	us = kmag_now_us() - start;
+	EXPECT_GE(us, 1000000);
+	EXPECT_LT(us, 3500000);
+	for (i = 0; i < 4; i++) {
+		EXPECT_GT(self->threads[i].allocs, 0);
+		EXPECT_GE(self->threads[i].ns, 1000000000);
+		EXPECT_LE(self->threads[i].ns / 1000, us);
+	}
+}
+
+TEST_HARNESS_MAIN
