@@ -140,9 +140,6 @@ int kmag_file_create(struct kmag_file *file, void *arg)
 	kmag_ctor_fn ctor = NULL;
 	int ret;
 
-	req->id = 0;
-	req->kmag_id = 0;
-	memset(req->real_name, 0, sizeof(req->real_name));
 	ret = kmag_create_check(file, req);
 	if (ret)
 		return ret;
@@ -219,7 +216,6 @@ int kmag_file_destroy(struct kmag_file *file, void *arg)
 static struct kmag_dev_cache *kmag_file_subject(struct kmag_file *file,
 						struct kmag_ioc_cache *req)
 {
-	req->result = 0;
 	if (req->reserved)
 		return ERR_PTR(-EINVAL);
 	return kmag_file_cache(file, req->id) ?: ERR_PTR(-ENOENT);

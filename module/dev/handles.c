@@ -184,7 +184,6 @@ int kmag_handles_alloc(struct kmag_file *file, void *arg)
 	u32 *ids;
 	int ret;
 
-	req->done = 0;
 	cache = kmag_file_cache(file, req->id);
 	if (!cache)
 		return -ENOENT;
@@ -302,8 +301,6 @@ int kmag_handles_free(struct kmag_file *file, void *arg)
 	u32 *ids;
 	int ret;
 
-	req->done = 0;
-	req->corrupt = 0;
 	cache = kmag_file_cache(file, req->id);
 	if (!cache)
 		return -ENOENT;

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/stddef.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include <kmag/kmag.h>
@@ -102,23 +103,35 @@ static int kmag_info(struct kmag_file *file, void *arg)
  * @size: of its structure
  * @min_size: of a structure that has all it needs
  * @flags: that it knows
+ * @outs: fields that it fills in, from one offset up to another
  * @unlocked: does not touch the file's state
- * @fn: does it; zeroes its results first
+ * @fn: does it; finds its results zero
  */
 struct kmag_op {
 	unsigned int cmd;
 	unsigned int size;
 	unsigned int min_size;
 	u32 flags;
+	struct {
+		unsigned int from;
+		unsigned int to;
+	} outs[2];
 	bool unlocked;
 	int (*fn)(struct kmag_file *file, void *arg);
 };
+
+#define KMAG_OUT(type, first, last)				\
+	{							\
+		offsetof(struct kmag_ioc_##type, first),	\
+		offsetofend(struct kmag_ioc_##type, last)	\
+	}
 
 static const struct kmag_op kmag_ops[] = {
 	{
 		.cmd = KMAG_IOC_INFO,
 		.size = sizeof(struct kmag_ioc_info),
 		.min_size = offsetofend(struct kmag_ioc_info, abi),
+		.outs = { KMAG_OUT(info, abi, max_run_ms) },
 		.unlocked = true,
 		.fn = kmag_info,
 	},
@@ -126,6 +139,10 @@ static const struct kmag_op kmag_ops[] = {
 		.cmd = KMAG_IOC_CREATE,
 		.size = sizeof(struct kmag_ioc_create),
 		.min_size = offsetofend(struct kmag_ioc_create, name),
+		.outs = {
+			KMAG_OUT(create, id, kmag_id),
+			KMAG_OUT(create, real_name, real_name),
+		},
 		.fn = kmag_file_create,
 	},
 	{
@@ -140,6 +157,7 @@ static const struct kmag_op kmag_ops[] = {
 		.size = sizeof(struct kmag_ioc_alloc),
 		.min_size = offsetofend(struct kmag_ioc_alloc, objs),
 		.flags = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
+		.outs = { KMAG_OUT(alloc, done, done) },
 		.fn = kmag_handles_alloc,
 	},
 	{
@@ -147,6 +165,7 @@ static const struct kmag_op kmag_ops[] = {
 		.size = sizeof(struct kmag_ioc_free),
 		.min_size = offsetofend(struct kmag_ioc_free, objs),
 		.flags = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
+		.outs = { KMAG_OUT(free, done, corrupt) },
 		.fn = kmag_handles_free,
 	},
 	{
@@ -154,24 +173,28 @@ static const struct kmag_op kmag_ops[] = {
 		.size = sizeof(struct kmag_ioc_replay),
 		.min_size = offsetofend(struct kmag_ioc_replay, recs),
 		.flags = KMAG_REPLAY_CHECK | KMAG_REPLAY_RESET,
+		.outs = { KMAG_OUT(replay, allocs, live) },
 		.fn = kmag_replay,
 	},
 	{
 		.cmd = KMAG_IOC_SHRINK,
 		.size = sizeof(struct kmag_ioc_cache),
 		.min_size = offsetofend(struct kmag_ioc_cache, id),
+		.outs = { KMAG_OUT(cache, result, result) },
 		.fn = kmag_file_shrink,
 	},
 	{
 		.cmd = KMAG_IOC_VALIDATE,
 		.size = sizeof(struct kmag_ioc_cache),
 		.min_size = offsetofend(struct kmag_ioc_cache, id),
+		.outs = { KMAG_OUT(cache, result, result) },
 		.fn = kmag_file_validate,
 	},
 	{
 		.cmd = KMAG_IOC_SNAPSHOT,
 		.size = sizeof(struct kmag_ioc_snapshot),
 		.min_size = offsetofend(struct kmag_ioc_snapshot, needed),
+		.outs = { KMAG_OUT(snapshot, needed, needed) },
 		.unlocked = true,
 		.fn = kmag_dev_snapshot,
 	},
@@ -180,12 +203,14 @@ static const struct kmag_op kmag_ops[] = {
 		.size = sizeof(struct kmag_ioc_run),
 		.min_size = offsetofend(struct kmag_ioc_run, steps),
 		.flags = KMAG_RUN_CHECK,
+		.outs = { KMAG_OUT(run, nr_results, total) },
 		.fn = kmag_workload_run,
 	},
 	{
 		.cmd = KMAG_IOC_PROGRESS,
 		.size = sizeof(struct kmag_ioc_progress),
 		.min_size = offsetofend(struct kmag_ioc_progress, allocs),
+		.outs = { KMAG_OUT(progress, runs, corrupt) },
 		.unlocked = true,
 		.fn = kmag_workload_progress,
 	},
@@ -199,6 +224,16 @@ static const struct kmag_op *kmag_op_find(unsigned int cmd)
 		if (kmag_ops[i].cmd == cmd)
 			return &kmag_ops[i];
 	return NULL;
+}
+
+/* Whatever becomes of the call, what is told is not the caller's own. */
+static void kmag_outs_zero(const struct kmag_op *op, union kmag_ioc_arg *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(op->outs); i++)
+		memset((char *)arg + op->outs[i].from, 0,
+		       op->outs[i].to - op->outs[i].from);
 }
 
 static int kmag_call(struct kmag_file *file, const struct kmag_op *op,
@@ -244,9 +279,9 @@ static long kmag_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 		return ret;
 	/* The caller may have changed it meanwhile. */
 	arg.any.size = size;
+	kmag_outs_zero(op, &arg);
 
 	ret = kmag_call(file, op, &arg);
-
 	if (copy_to_user(uarg, &arg, min(size, op->size)))
 		return -EFAULT;
 	return ret;

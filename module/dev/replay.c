@@ -252,7 +252,6 @@ int kmag_replay(struct kmag_file *file, void *arg)
 	struct kmag_plan *plan;
 	int ret;
 
-	memset_startat(req, 0, allocs);
 	if (req->count > KMAG_DEV_MAX_REPLAY ||
 	    req->nr_slots > KMAG_DEV_MAX_OBJECTS)
 		return -E2BIG;

@@ -330,7 +330,6 @@ int kmag_workload_run(struct kmag_file *file, void *arg)
 	u32 nr, room;
 	int ret;
 
-	memset_startat(req, 0, nr_results);
 	ret = kmag_run_check(req);
 	if (ret)
 		return ret;
