@@ -13,7 +13,8 @@
  *               the limit that KMAG_IOC_INFO tells
  *   EOPNOTSUPP  a flag, a class or a backend that this kernel does not have
  *   ENOENT      an id that this open file does not hold
- *   EFAULT      an address that cannot be read or written
+ *   EFAULT      an address that cannot be read or written; nothing was done if
+ *               it is the structure's, unless that went away during the call
  *   ENOMEM      no memory; whatever was done so far is told in ->done
  *   EBUSY       a cache with live objects is to be destroyed
  *   EINTR       a signal came

@@ -281,6 +281,9 @@ static long kmag_ioctl(struct file *filp, unsigned int cmd, unsigned long addr)
 	arg.any.size = size;
 	kmag_outs_zero(op, &arg);
 
+	/* What is done and cannot be told is lost, so try that first. */
+	if (copy_to_user(uarg, &arg, min(size, op->size)))
+		return -EFAULT;
 	ret = kmag_call(file, op, &arg);
 	if (copy_to_user(uarg, &arg, min(size, op->size)))
 		return -EFAULT;
