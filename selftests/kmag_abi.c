@@ -3,34 +3,14 @@
  * What all calls of <uapi/kmag.h> have in common: sizes, flags, addresses, ids
  * of other files; and the calls that are about the whole of kmag.
  */
+#include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 
-#include "kmag_test.h"
-#include "kselftest_harness.h"
-
-#define NR_CMDS 11
-
-/* Every command with its structure, and how much of it is needed. */
-static const struct {
-	unsigned int cmd;
-	unsigned int size;
-	unsigned int min;
-} cmds[NR_CMDS] = {
-	{ KMAG_IOC_INFO, sizeof(struct kmag_ioc_info), 12 },
-	{ KMAG_IOC_CREATE, sizeof(struct kmag_ioc_create), 64 },
-	{ KMAG_IOC_DESTROY, sizeof(struct kmag_ioc_destroy), 12 },
-	{ KMAG_IOC_ALLOC, sizeof(struct kmag_ioc_alloc), 32 },
-	{ KMAG_IOC_FREE, sizeof(struct kmag_ioc_free), 24 },
-	{ KMAG_IOC_REPLAY, sizeof(struct kmag_ioc_replay), 24 },
-	{ KMAG_IOC_SHRINK, sizeof(struct kmag_ioc_cache), 12 },
-	{ KMAG_IOC_VALIDATE, sizeof(struct kmag_ioc_cache), 12 },
-	{ KMAG_IOC_SNAPSHOT, sizeof(struct kmag_ioc_snapshot), 32 },
-	{ KMAG_IOC_RUN, sizeof(struct kmag_ioc_run), 88 },
-	{ KMAG_IOC_PROGRESS, sizeof(struct kmag_ioc_progress), 32 },
-};
+#include "abi.h"
 
 FIXTURE(any)
 {
@@ -161,87 +141,259 @@ TEST_F_TIMEOUT(any, size_too_short, 300)
 	}
 }
 
+/*
+ * A call in order by a structure of this size; results come as far as that goes,
+ * and nothing behind it, nor what the caller filled in, is touched.
+ */
+static void expect_good(struct __test_metadata *_metadata, struct bed *bed,
+			unsigned int cmd, __u32 size)
+{
+	unsigned int told = cmds[cmd].told, len = size - told, i;
+	char page[PAGE], before[PAGE];
+
+	good_call(_metadata, bed, cmd, size, page);
+	memcpy(before, page, PAGE);
+	ASSERT_EQ(kmag_call(bed->fd, cmds[cmd].cmd, page), 0)
+		TH_LOG("command %u, size %u", cmd, size);
+	for (i = 0; i < PAGE; i++) {
+		if (i < size && is_out(cmd, i))
+			continue;
+		ASSERT_EQ(page[i], before[i])
+			TH_LOG("command %u, size %u, byte %u", cmd, size, i);
+	}
+	if (told && size > told) {
+		ASSERT_EQ(memcmp(page + told, &cmds[cmd].value,
+				 len < 4 ? len : 4), 0)
+			TH_LOG("command %u, size %u", cmd, size);
+	}
+	if (cmds[cmd].cmd == KMAG_IOC_ALLOC) {
+		__u32 nr = 4;
+
+		ASSERT_EQ(kmag_free(bed->fd, bed->id, 0, &nr, bed->objs, NULL),
+			  0);
+	}
+}
+
+TEST_F_TIMEOUT(any, size_short, 300)
+{
+	char page[PAGE], before[PAGE];
+	struct trace trace;
+	unsigned int i;
+	struct bed bed;
+	__u32 size;
+
+	prepare(_metadata, &bed, self->fd);
+	for (i = 0; i < NR_CMDS; i++) {
+		for (size = cmds[i].min; size <= cmds[i].size; size++) {
+			expect_good(_metadata, &bed, i, size);
+
+			good_call(_metadata, &bed, i, size, page);
+			trace = look(_metadata, self->fd);
+			((__u32 *)page)[1] |= 1U << 31;
+			memcpy(before, page, PAGE);
+			ASSERT_EQ(kmag_call(self->fd, cmds[i].cmd, page),
+				  -EOPNOTSUPP);
+			expect_zero_outs(_metadata, i, page, before);
+			expect_undone(_metadata, self->fd, i, &trace);
+		}
+	}
+}
+
 /* A structure with a tail is taken if the tail is zero, up to a page. */
 TEST_F(any, size_too_long)
 {
-	unsigned int i;
+	static const unsigned int more[] = { 1, 4, 8, 1000 };
+	char page[PAGE], before[PAGE];
+	struct trace trace;
+	unsigned int i, n;
+	struct bed bed;
 
+	prepare(_metadata, &bed, self->fd);
 	for (i = 0; i < NR_CMDS; i++) {
-		static const unsigned int more[] = { 1, 4, 8, 1000 };
-		char buf[8192] = { 0 };
-		unsigned int n;
-		int ret;
-
-		*(__u32 *)buf = cmds[i].size;
-		ret = kmag_call(self->fd, cmds[i].cmd, buf);
+		expect_good(_metadata, &bed, i, PAGE);
 		for (n = 0; n < ARRAY_SIZE(more); n++) {
 			__u32 size = cmds[i].size + more[n];
+			unsigned int ends[] = { cmds[i].size, size - 1 }, k;
 
-			memset(buf, 0, sizeof(buf));
-			*(__u32 *)buf = size;
-			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), ret)
-				TH_LOG("command %u, size %u", i, size);
-			EXPECT_EQ(*(__u32 *)buf, size);
-
-			memset(buf, 0, sizeof(buf));
-			*(__u32 *)buf = size;
-			buf[size - 1] = 1;
-			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -E2BIG)
-				TH_LOG("command %u, size %u", i, size);
+			expect_good(_metadata, &bed, i, size);
+			for (k = 0; k < ARRAY_SIZE(ends); k++) {
+				good_call(_metadata, &bed, i, size, page);
+				trace = look(_metadata, self->fd);
+				page[ends[k]] = 1;
+				memcpy(before, page, PAGE);
+				ASSERT_EQ(kmag_call(self->fd, cmds[i].cmd, page),
+					  -E2BIG)
+					TH_LOG("command %u, size %u", i, size);
+				ASSERT_EQ(memcmp(page, before, PAGE), 0);
+				expect_undone(_metadata, self->fd, i, &trace);
+			}
 		}
-		memset(buf, 0, sizeof(buf));
-		*(__u32 *)buf = 4097;
-		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -E2BIG);
-		*(__u32 *)buf = UINT32_MAX;
-		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf), -E2BIG);
+		memset(page, 0, PAGE);
+		*(__u32 *)page = PAGE + 1;
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, page), -E2BIG);
+		*(__u32 *)page = UINT32_MAX;
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, page), -E2BIG);
 	}
 }
 
-/* A short structure gets no more than it has room for. */
-TEST_F(any, short_result)
+TEST_F_TIMEOUT(any, unknown_flags, 120)
 {
-	struct kmag_ioc_info info;
-
-	memset(&info, 0xee, sizeof(info));
-	info.size = offsetof(struct kmag_ioc_info, page_size);
-	info.flags = 0;
-	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);
-	EXPECT_EQ(info.abi, KMAG_ABI);
-	EXPECT_EQ(info.backends, 3);
-	EXPECT_EQ(info.page_size, 0xeeeeeeee);
-	EXPECT_EQ(info.max_object_size, 0xeeeeeeeeeeeeeeee);
-}
-
-TEST_F(any, unknown_flags)
-{
-	static const __u32 known[NR_CMDS] = {
-		[2] = KMAG_DESTROY_FORCE,
-		[3] = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
-		[4] = KMAG_BATCH_BULK | KMAG_BATCH_CHECK,
-		[5] = KMAG_REPLAY_CHECK | KMAG_REPLAY_RESET,
-		[9] = KMAG_RUN_CHECK,
-	};
+	char page[PAGE], before[PAGE];
 	unsigned int i, bit;
+	struct trace trace;
+	struct bed bed;
 
+	prepare(_metadata, &bed, self->fd);
 	for (i = 0; i < NR_CMDS; i++) {
+		good_call(_metadata, &bed, i, cmds[i].size, before);
+		trace = look(_metadata, self->fd);
 		for (bit = 0; bit < 32; bit++) {
-			char buf[256] = { 0 };
-
-			if (known[i] & 1U << bit)
+			if (cmds[i].flags & 1U << bit)
 				continue;
-			((__u32 *)buf)[0] = cmds[i].size;
-			((__u32 *)buf)[1] = 1U << bit;
-			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, buf),
+			memcpy(page, before, PAGE);
+			((__u32 *)page)[1] |= 1U << bit;
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, page),
 				  -EOPNOTSUPP)
 				TH_LOG("command %u, flag %u", i, bit);
+			((__u32 *)page)[1] &= ~(1U << bit);
+			expect_zero_outs(_metadata, i, page, before);
 		}
+		expect_undone(_metadata, self->fd, i, &trace);
 	}
+}
+
+TEST_F_TIMEOUT(any, reserved_fields, 120)
+{
+	char page[PAGE], before[PAGE];
+	unsigned int i, bit;
+	struct trace trace;
+	struct bed bed;
+
+	prepare(_metadata, &bed, self->fd);
+	for (i = 0; i < NR_CMDS; i++) {
+		/* Those of a replay are in its records: 16 bits, and 32. */
+		bool recs = cmds[i].cmd == KMAG_IOC_REPLAY;
+
+		if (!recs && !cmds[i].reserved)
+			continue;
+		good_call(_metadata, &bed, i, cmds[i].size, before);
+		/* This flag is obeyed before the records are looked at. */
+		if (recs)
+			((__u32 *)before)[1] = 0;
+		trace = look(_metadata, self->fd);
+		for (bit = 0; bit < (recs ? 48 : 32); bit++) {
+			memcpy(page, before, PAGE);
+			bed.recs[1].reserved = bit < 16 ? 1U << bit : 0;
+			bed.recs[1].reserved2 = bit < 16 ? 0 : 1U << (bit - 16);
+			if (!recs)
+				page[cmds[i].reserved + bit / 8] = 1 << bit % 8;
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, page),
+				  -EINVAL)
+				TH_LOG("command %u, bit %u", i, bit);
+			if (!recs)
+				page[cmds[i].reserved + bit / 8] = 0;
+			expect_zero_outs(_metadata, i, page, before);
+		}
+		expect_undone(_metadata, self->fd, i, &trace);
+		/* That was all that was wrong. */
+		bed.recs[1].reserved2 = 0;
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, before), 0);
+	}
+}
+
+/* What could not be told is not done, be it all of it or the end alone. */
+TEST_F(any, read_only)
+{
+	size_t page = self->info.page_size;
+	struct trace trace;
+	struct bed bed;
+	unsigned int i;
+	char *map;
+
+	prepare(_metadata, &bed, self->fd);
+	map = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(map != MAP_FAILED);
+	for (i = 0; i < NR_CMDS; i++) {
+		char * const at[] = { map + page,
+				      map + page + 4 - cmds[i].size };
+		char good[PAGE];
+		unsigned int n;
+
+		good_call(_metadata, &bed, i, cmds[i].size, good);
+		trace = look(_metadata, self->fd);
+		for (n = 0; n < ARRAY_SIZE(at); n++) {
+			ASSERT_EQ(mprotect(map + page, 2 * page,
+					   PROT_READ | PROT_WRITE), 0);
+			memcpy(at[n], good, cmds[i].size);
+			ASSERT_EQ(mprotect(map + page, 2 * page, PROT_READ), 0);
+			EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, at[n]),
+				  -EFAULT)
+				TH_LOG("command %u, place %u", i, n);
+			expect_undone(_metadata, self->fd, i, &trace);
+		}
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, good), 0);
+	}
+	munmap(map, 3 * page);
+}
+
+static void on_alarm(int signal)
+{
+}
+
+/* A call that waits for another one, and is not let through to the end. */
+TEST_F_TIMEOUT(any, interrupted, 120)
+{
+	/* Again and again: the first may come before the call. */
+	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = { 0 };
+	struct kmag_ioc_progress progress = { .size = sizeof(progress) };
+	struct sigaction act = { .sa_handler = on_alarm };
+	char pages[NR_CMDS][PAGE], before[PAGE];
+	struct bed bed;
+	unsigned int i;
+	pid_t pid;
+
+	prepare(_metadata, &bed, self->fd);
+	for (i = 0; i < NR_CMDS; i++)
+		good_call(_metadata, &bed, i, cmds[i].size, pages[i]);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		struct kmag_ioc_run run = {
+			.size = sizeof(run),
+			.caches = (uintptr_t)&bed.id,
+			.nr_caches = 1,
+			.threads = 1,
+			.duration_ms = 60000,
+			.live = 1,
+		};
+
+		_exit(!kmag_call(self->fd, KMAG_IOC_RUN, &run));
+	}
+	do {
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_PROGRESS, &progress), 0);
+	} while (!progress.ns);
+	ASSERT_EQ(sigaction(SIGALRM, &act, NULL), 0);
+	ASSERT_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+	for (i = 0; i < NR_CMDS; i++) {
+		/* These do not wait. */
+		if (cmds[i].cmd == KMAG_IOC_INFO ||
+		    cmds[i].cmd == KMAG_IOC_SNAPSHOT ||
+		    cmds[i].cmd == KMAG_IOC_PROGRESS)
+			continue;
+		memcpy(before, pages[i], PAGE);
+		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, pages[i]), -EINTR)
+			TH_LOG("command %u", i);
+		expect_zero_outs(_metadata, i, pages[i], before);
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(waitpid(pid, NULL, 0), pid);
 }
 
 TEST_F(any, bad_address)
 {
 	size_t page = self->info.page_size;
-	struct kmag_ioc_info *info;
 	unsigned int i;
 	char *map;
 
@@ -257,11 +409,6 @@ TEST_F(any, bad_address)
 		*size = cmds[i].size;
 		EXPECT_EQ(kmag_call(self->fd, cmds[i].cmd, size), -EFAULT);
 	}
-	/* Read, but not written. */
-	info = (void *)map;
-	info->size = sizeof(*info);
-	ASSERT_EQ(mprotect(map, page, PROT_READ), 0);
-	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, info), -EFAULT);
 	munmap(map, 2 * page);
 }
 

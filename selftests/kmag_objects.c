@@ -205,7 +205,6 @@ TEST_F(backend, alloc_ranges)
 	ALLOC(-EINVAL, 0, req.node = -2);
 	ALLOC(-EINVAL, 0, req.node = 1 << 20);
 	ALLOC(-EINVAL, 0, req.node = 0; req.flags = KMAG_BATCH_BULK);
-	ALLOC(-EINVAL, 0, req.reserved = 1);
 	/* Ids that cannot be told are not kept. */
 	ALLOC(-EFAULT, 0, req.objs = 1);
 	ALLOC(-EFAULT, 0, req.objs = 1; req.flags = KMAG_BATCH_BULK);
@@ -362,10 +361,6 @@ TEST_F(backend, shrink_and_validate)
 	ASSERT_EQ(kmag_alloc(self->fd, req.id, 0, 0, &nr, objs), 0);
 	ASSERT_EQ(kmag_free(self->fd, req.id, 0, &nr, objs, NULL), 0);
 
-	req.reserved = 1;
-	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_SHRINK, &req), -EINVAL);
-	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_VALIDATE, &req), -EINVAL);
-	req.reserved = 0;
 	req.result = UINT64_MAX;
 	if (variant->backend == KMAG_BACKEND_KMAG) {
 		struct kmag_snap_head *head;

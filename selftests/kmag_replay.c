@@ -159,8 +159,6 @@ TEST_F(replay, refused)
 	REFUSED(-EOPNOTSUPP, REC(ALLOC, 0, 0, self->id, .gfp = 3));
 	REFUSED(-EOPNOTSUPP, REC(ALLOC, 0, 0, self->id, .gfp = 0x40));
 	REFUSED(-EINVAL, REC(ALLOC, 0, 0, self->ctor, .gfp = KMAG_GFP_ZERO));
-	REFUSED(-EINVAL, REC(ALLOC, 0, 0, self->id, .reserved = 1));
-	REFUSED(-EINVAL, REC(ALLOC, 0, 0, self->id, .reserved2 = 1));
 	REFUSED(-EINVAL, REC(ALLOC, UINT16_MAX, 0, self->id));
 	REFUSED(-EINVAL, REC(ALLOC, 0, NR_SLOTS, self->id));
 	REFUSED(-EINVAL, REC(ALLOC, 0, UINT32_MAX, self->id));

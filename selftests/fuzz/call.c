@@ -69,7 +69,7 @@ enum kind {
 	RUBBISH,		/* half of the words, or all */
 	NOWHERE,		/* the structure is where there is nothing */
 	HALF,			/* its end is */
-	READ_ONLY,		/* results cannot be written */
+	READ_ONLY,		/* results cannot be written: nothing is done */
 	NR_KINDS
 };
 
@@ -383,7 +383,7 @@ static unsigned int error_of(int ret)
 	return i;
 }
 
-/* Is it one that changes nothing, so that its results may get lost? */
+/* Is it one that changes nothing, so that it may fail in the middle? */
 static bool only_tells(unsigned int cmd)
 {
 	return cmd == KMAG_IOC_INFO || cmd == KMAG_IOC_PROGRESS ||
@@ -406,23 +406,16 @@ static unsigned int pick_command(struct fuzzer *f, const struct fuzz_model *m)
 	return n;
 }
 
-static enum kind pick_kind(struct fuzzer *f, const struct fuzz_model *m,
-			   unsigned int cmd)
+static enum kind pick_kind(struct fuzzer *f)
 {
-	enum kind kind = fuzz_below(&f->rnd, 3) ? VALID :
-			 fuzz_below(&f->rnd, NR_KINDS);
-
-	/* What it did would not be known. */
-	if (kind == READ_ONLY && !m->shared && !only_tells(cmd))
-		kind = VALID;
-	return kind;
+	return fuzz_below(&f->rnd, 3) ? VALID : fuzz_below(&f->rnd, NR_KINDS);
 }
 
 void fuzz_call(struct fuzzer *f)
 {
 	struct fuzz_model *m = &f->models[fuzz_below(&f->rnd, 7) % FUZZ_FILES];
 	unsigned int n = pick_command(f, m), cmd = cmds[n].cmd, error;
-	enum kind kind = pick_kind(f, m, cmd);
+	enum kind kind = pick_kind(f);
 	union fuzz_arg arg, saw, told;
 	int want = fuzz_valid(m, &f->rnd, f->mem, cmd, &arg), ret;
 	bool known;
