@@ -19,12 +19,26 @@
 #include "tap.h"
 
 #define NR_CACHES	40
+#define NR_BUSY		39
 #define WAIT_MS		5000
 
 struct maker {
 	unsigned int calls;
 	unsigned int fail_at;	/* 0: never */
 };
+
+/*
+ * Of 1000 operations of cache @i, those that layer @k served. What the depot,
+ * slabs and pages did of busy caches are three orders of 1 to NR_BUSY.
+ */
+static unsigned int served(unsigned int i, unsigned int k)
+{
+	static const unsigned int steps[] = { 0, 7, 11, 16 };
+
+	if (k)
+		return i * steps[k] % NR_BUSY + 1;
+	return 1000 - served(i, 1) - served(i, 2) - served(i, 3);
+}
 
 /* Cache i has i + 1 slabs, of which it needs half; the last one is quiet. */
 static int make(void *arg, struct snapshot *s)
@@ -46,8 +60,8 @@ static int make(void *arg, struct snapshot *s)
 		c->live = 1000 * i;
 		c->slab_bytes = 4096 * (i + 1);
 		c->needed_bytes = 4096 * ((i + 1) / 2);
-		for (k = 0; k < 4 && i < NR_CACHES - 1; k++) {
-			c->stats[KMAG_ALLOC_MAG + k] = m->calls * (i + 1) * (k ? 10 : 970);
+		for (k = 0; k < 4 && i < NR_BUSY; k++) {
+			c->stats[KMAG_ALLOC_MAG + k] = m->calls * (i + 1) * served(i, k);
 			c->stats[KMAG_FREE_MAG + k] = c->stats[KMAG_ALLOC_MAG + k];
 		}
 	}
@@ -70,7 +84,7 @@ static void test_rows(void)
 	struct watch_source source = { make, &m };
 	struct watch_table t = {};
 	const struct watch_row *r;
-	unsigned int i;
+	unsigned int i, k, wrong = 0;
 	uint64_t sum = 0;
 
 	watch_take(&t, &source);
@@ -82,8 +96,11 @@ static void test_rows(void)
 	m.calls = 3;
 	watch_take(&t, &source);
 	r = row(&t, "cache04-5");
-	result(t.ns == 1500000000 && r && r->ops == 3 * 2 * 5 * 1000 &&
-	       r->tiers[0] == 3 * 2 * 5 * 970, "then of the time since", NULL);
+	for (k = 0; r && k < 4; k++)
+		if (r->tiers[k] != 3 * 2 * 5 * served(4, k))
+			wrong++;
+	result(t.ns == 1500000000 && r && r->ops == 3 * 2 * 5 * 1000 && !wrong,
+	       "then of the time since", NULL);
 	for (i = 0; i < t.nr; i++)
 		sum += t.rows[i].held;
 	result(t.total.held == sum, "rows add up to the total", NULL);
@@ -96,32 +113,111 @@ static void test_rows(void)
 	watch_free(&t);
 }
 
+/* The number that make() gave a cache; names end with the id. */
+static unsigned int number(const struct watch_row *r)
+{
+	return atoi(strrchr(r->name, '-') + 1) - 1;
+}
+
+/* Most of a layer's share first, of equal ones by name; the quiet one last. */
+static bool in_order(const struct watch_table *t, unsigned int layer)
+{
+	unsigned int i, a, b;
+
+	for (i = 1; i < NR_BUSY; i++) {
+		a = served(number(&t->rows[i - 1]), layer);
+		b = served(number(&t->rows[i]), layer);
+		if (a < b || (a == b && strcmp(t->rows[i - 1].name, t->rows[i].name) > 0))
+			return false;
+	}
+	return number(&t->rows[NR_BUSY]) == NR_BUSY;
+}
+
 static void test_order(void)
 {
-	/* Who is first by each key */
+	/* Who is first by each key; by a layer's share in_order() knows. */
 	static const char * const first[NR_WATCH_KEYS] = {
 		[WATCH_HELD] = "cache39-40", [WATCH_NAME] = "?[31m07-8",
 		[WATCH_LIVE] = "cache39-40", [WATCH_RATIO] = "cache00-1",
 		[WATCH_BACK] = "cache38-39", [WATCH_OPS] = "cache38-39",
-		[WATCH_MAGAZINE] = "?[31m07-8", [WATCH_DEPOT] = "?[31m07-8",
-		[WATCH_SLAB] = "?[31m07-8", [WATCH_PAGE] = "?[31m07-8",
 	};
 	struct maker m = {};
 	struct watch_source source = { make, &m };
 	struct watch_table t = {};
 	const char *why = NULL;
-	unsigned int k;
+	unsigned int k, other;
 
 	watch_take(&t, &source);
 	for (k = 0; k < NR_WATCH_KEYS; k++) {
 		t.sort = k;
 		watch_sort(&t);
-		if (strcmp(t.rows[0].name, first[k]))
+		if (first[k] && strcmp(t.rows[0].name, first[k]))
 			why = watch_keys[k];
-		if (k >= WATCH_MAGAZINE && strcmp(t.rows[NR_CACHES - 1].name, "cache39-40"))
-			why = watch_keys[k];
+		/* Of no other layer is this the order. */
+		for (other = 0; !first[k] && other < 4; other++)
+			if (in_order(&t, other) != (other == k - WATCH_MAGAZINE))
+				why = watch_keys[k];
 	}
 	result(!why, "every key sorts", why);
+	watch_free(&t);
+}
+
+/* The cell below a word of the head: both end at the same place. */
+static char *cell(const char *head, const char *line, const char *word)
+{
+	const char *at = strstr(head, word), *end, *start;
+
+	if (!at)
+		return xprintf("no %s", word);
+	end = line + (at - head) + strlen(word);
+	for (start = end; start > line && start[-1] != ' '; start--)
+		;
+	return xprintf("%.*s", (int)(end - start), start);
+}
+
+static void test_cells(void)
+{
+	static const char * const words[] = { "MAG%", "DEPOT%", "SLAB%", "PAGE%" };
+	static const struct {
+		const char *word, *want;
+	} of_five[] = {
+		{ "LIVE", "4,000" }, { "HELD", "KiB" }, { "RATIO", "2.50" }, { "OPS/S", "20,000" },
+	};
+	char head[WATCH_LINE_MAX], line[WATCH_LINE_MAX], want[32], *got, *why = NULL;
+	struct maker m = {};
+	struct watch_source source = { make, &m };
+	struct watch_table t = {};
+	unsigned int i, k;
+
+	watch_take(&t, &source);
+	watch_take(&t, &source);
+	watch_format_head(&t, head, WATCH_LINE_MAX - 1);
+	for (i = 0; i < t.nr; i++) {
+		watch_format_row(&t, &t.rows[i], line, WATCH_LINE_MAX - 1);
+		for (k = 0; k < 4; k++) {
+			snprintf(want, sizeof(want), "%.2f", served(number(&t.rows[i]), k) / 10.0);
+			if (number(&t.rows[i]) == NR_BUSY)
+				snprintf(want, sizeof(want), "-");
+			got = cell(head, line, words[k]);
+			if (strcmp(got, want) && !why)
+				why = xprintf("%s of %s is %s, not %s", words[k], t.rows[i].name,
+					      got, want);
+			free(got);
+		}
+	}
+	result(!why, "shares stand below their heads", why);
+	free(why);
+	why = NULL;
+	watch_format_row(&t, row(&t, "cache04-5"), line, WATCH_LINE_MAX - 1);
+	for (k = 0; k < ARRAY_SIZE(of_five); k++) {
+		got = cell(head, line, of_five[k].word);
+		if (strcmp(got, of_five[k].want) && !why)
+			why = xprintf("%s is %s", of_five[k].word, got);
+		free(got);
+	}
+	result(!why && strstr(line, " 20.0 KiB") && strstr(line, " 8.0 KiB") &&
+	       strstr(line, " 12.0 KiB"), "and so does the rest", why);
+	free(why);
 	watch_free(&t);
 }
 
@@ -337,9 +433,10 @@ int main(int argc, char **argv)
 	kmag_command = "watch";
 	if (argc > 1 && !strcmp(argv[1], "demo"))
 		return demo();
-	plan(23);
+	plan(25);
 	test_rows();
 	test_order();
+	test_cells();
 	test_columns();
 	test_screen();
 	test_ends();
