@@ -99,5 +99,7 @@ clean:
 	@rm -rf build
 	@find . -path ./.git -prune -o -type f \
 		\( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' \
-		-o -name '.*.cmd' -o -name '.*.o.d' \) -exec rm -f {} +
-	@rm -f Module.symvers modules.order .*.cmd .module-common.o
+		-o -name '.*.cmd' -o -name '.*.o.d' -o -name modules.order \
+		-o -name Module.symvers -o -name '.checkpatch-camelcase.*' \) \
+		-exec rm -f {} +
+	@find . -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
