@@ -445,7 +445,7 @@ int cmd_report(int argc, char **argv)
 		NULL, parse, "DIR FILE...",
 		"Make tables and pictures in DIR of results in FILEs.\vFILE is what a command wrote with --json or --report.\n"
 		"DIR/report.md has a section for each.\n"
-		"Pictures need gnuplot: bytes and tiers of stat, fullness of frag, memory over time of replay.",
+		"Pictures need gnuplot: bytes and tiers of stat, fullness of frag, memory over time of replay, ns an operation of run, patterns of bench.",
 		NULL, NULL, NULL };
 	struct report r = {};
 
