@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <string.h>
 
+#include "dev.h"
 #include "util.h"
 
 static const struct subcommand commands[] = {
@@ -25,8 +26,14 @@ static void usage(FILE *to)
 	fprintf(to, "Usage: kmag COMMAND [OPTION...]\n\nCommands:\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\nkmag COMMAND --help tells its options.\n");
+	fprintf(to, "\nkmag COMMAND --help tells its options, kmag --version the version.\n");
 	fprintf(to, "Exit status: 0 good, 1 failed, 2 usage, 3 not available here.\n");
+}
+
+/* What there are versions of: the interface to the kernel, which has to fit. */
+static void version(FILE *to, struct argp_state *state)
+{
+	fprintf(to, "kmag, ABI %u\n", KMAG_ABI);
 }
 
 int main(int argc, char **argv)
@@ -35,12 +42,17 @@ int main(int argc, char **argv)
 	size_t i;
 
 	argp_err_exit_status = KMAG_EXIT_USAGE;
+	argp_program_version_hook = version;
 	if (argc < 2) {
 		usage(stderr);
 		return KMAG_EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		usage(stdout);
+		return KMAG_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		version(stdout, NULL);
 		return KMAG_EXIT_OK;
 	}
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {

@@ -6,8 +6,9 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 78
+plan 80
 
+here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
 work=$(mktemp -d) && cd "$work" || exit 1
 trap 'rm -r "$work"' EXIT
@@ -71,6 +72,10 @@ for command in stat frag record replay run stress import watch diff report; do
 	expect 2 'unrecognized option' "$command with an option that is none" \
 		kmag $command --frobnicate
 done
+
+abi=$(sed -n 's/^#define KMAG_ABI\t\t*//p' "$here/../../../include/uapi/kmag.h")
+expect 0 "^kmag, ABI ${abi:-none}$" 'the version' kmag --version
+expect 0 "^kmag, ABI ${abi:-none}$" 'the version, of a command' kmag stat --version
 
 # diff
 expect 0 'two.json is 2.500 s later than one.json' 'diff' kmag diff one.json two.json

@@ -49,7 +49,7 @@ for command in $commands; do
 	grep -q "^.SS \"kmag $command " "$page" || missing+=" $command"
 	for option in $(kmag "$command" --help | sed -n 's/^  .*--\([a-z-]\+\).*/\1/p'); do
 		case $option in
-		help|usage) continue ;;
+		help|usage|version) continue ;;
 		esac
 		options=$((options + 1))
 		sed -n "/^.SS \"kmag $command /,/^.S[SH]/p" "$page" |
@@ -67,7 +67,7 @@ groff -man -Tascii "$page" 2>/dev/null | sed 's/.\x08//g; s/\x1b\[[0-9;]*m//g' >
 grep -q '^EXIT STATUS' out && grep -q 'not available here' out && ! grep -qF '\(' out
 result $? 'it reads well'
 
-offers 'commands' "$commands --help" ''
+offers 'commands' "$commands --help --version" ''
 offers 'a command begun' 'record replay report' re
 offers 'options' '--backend' replay --b
 offers 'all options' '--all --heatmap --map --json --report --help' frag --all -
