@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 80
+plan 89
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -77,9 +77,21 @@ abi=$(sed -n 's/^#define KMAG_ABI\t\t*//p' "$here/../../../include/uapi/kmag.h")
 expect 0 "^kmag, ABI ${abi:-none}$" 'the version' kmag --version
 expect 0 "^kmag, ABI ${abi:-none}$" 'the version, of a command' kmag stat --version
 
+# rows: the caches in a table of kmag diff, in order
+rows()
+{
+	awk 'NR > 3 && $1 ~ /-[0-9]+$/ { print $1 }' out | xargs >order
+}
+
+# Each of these is first by another key, and the order by bytes is no other's.
+snapshot 1000000000 "$(cache bytey 1)" "$(cache lively 2)" "$(cache slabby 3)" >swap1.json
+snapshot 3500000000 "$(cache bytey 1 slabs=1 slab_bytes=40960 live=20 alloc_mag=200)" \
+	"$(cache lively 2 slabs=2 slab_bytes=8192 live=30 alloc_mag=100)" \
+	"$(cache slabby 3 slabs=3 slab_bytes=12288 live=10 alloc_mag=300)" >swap2.json
+
 # diff
 expect 0 'two.json is 2.500 s later than one.json' 'diff' kmag diff one.json two.json
-awk 'NR > 3 && $1 ~ /-[0-9]+$/ { print $1 }' out | xargs >order
+rows
 [ "$(cat order)" = 'beta-2 alpha-1 odd|na*me-4' ]
 result $? 'what changed most comes first'
 grep -q '^alpha-1 *+2 *+1 *+8.0 KiB *+4.0 KiB *+100 *+110 *+94 *+8 *+5 *+3$' out
@@ -88,9 +100,18 @@ grep -q '^beta-2 *-7 *0 *-28.0 KiB *0 B *0 *+1 ' out
 result $? 'less is less'
 grep -q '3 caches in both, of which 1 did not change; 1 new, 0 gone' out
 result $? 'the sum of it'
-kmag diff -s operations one.json two.json | awk 'NR > 3 && $1 ~ /-[0-9]+$/ { print $1 }' | xargs >order
+expect 0 '2.500 s later' 'by operations' kmag diff -s operations one.json two.json
+rows
 [ "$(cat order)" = 'alpha-1 beta-2 odd|na*me-4' ]
 result $? 'sorted by operations'
+expect 0 '2.500 s later' 'sorted by slabs' kmag diff -s slabs swap1.json swap2.json
+rows
+[ "$(cat order)" = 'slabby-3 lively-2 bytey-1' ]
+result $? 'most slabs come first'
+expect 0 '2.500 s later' 'sorted by live objects' kmag diff --sort live swap1.json swap2.json
+rows
+[ "$(cat order)" = 'lively-2 bytey-1 slabby-3' ]
+result $? 'most live objects come first'
 expect 0 '^still-3' 'diff --all' kmag diff --all one.json two.json
 expect 0 '2.500 s older.*than two' 'the other way round' kmag diff two.json one.json
 grep -q '2 caches count fewer operations' out && grep -q 'na\*me-4 *gone ' out
@@ -125,6 +146,16 @@ expect 1 'two caches have the id 1' 'diff of a cache told twice' \
 	kmag diff one.json <(snapshot 1 "$a1" "$a2")
 expect 1 'cannot write the result' 'diff to a full disk' \
 	sh -c 'kmag diff one.json two.json >/dev/full'
+
+# import, of a file and of standard input
+expect 0 '^t: [1-9].* operations' 'import' kmag import -o t "$here/import/perf-6.12.txt"
+mv out of-file
+expect 0 '^t: [1-9].* operations' 'import of standard input' \
+	kmag import -o t - <"$here/import/perf-6.12.txt"
+cmp -s out of-file && [ "$(head -c 7 t)" = kmagtrc ]
+result $? 'the same comes of both'
+expect 1 'has no allocation or free' 'import of standard input without lines' \
+	kmag import -o u - </dev/null
 
 # report
 cat >replay.json <<'J'
