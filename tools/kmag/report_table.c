@@ -237,20 +237,53 @@ static const struct {
 	    "slub.end.slabs_needed", "slub.shrunk.slabs" } },
 };
 
-static void choose_ways(const json_t *array, struct ways *w)
+/* Of what any row has: a cache that was not replayed has less than the others. */
+static const char * const *known_ways(const json_t *array)
 {
 	size_t i, k;
 	json_t *row;
 
-	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		if (!follow_way(json_array_get(array, 0), known[i].holds))
-			continue;
-		for (k = 0; k < MAX_COLUMNS && known[i].ways[k]; k++)
-			add_way(w, known[i].ways[k], NULL);
+	json_array_foreach((json_t *)array, i, row)
+		for (k = 0; k < ARRAY_SIZE(known); k++)
+			if (follow_way(row, known[k].holds))
+				return known[k].ways;
+	return NULL;
+}
+
+static void choose_ways(const json_t *array, struct ways *w)
+{
+	const char * const *ways = known_ways(array);
+	size_t i;
+	json_t *row;
+
+	if (ways) {
+		for (i = 0; i < MAX_COLUMNS && ways[i]; i++)
+			add_way(w, ways[i], NULL);
 		return;
 	}
 	json_array_foreach((json_t *)array, i, row)
 		each_scalar(row, "", 2, add_way, w);
+}
+
+/* Of an array without objects: its values in a line */
+static void value_line(FILE *to, const json_t *array)
+{
+	size_t i, nr = json_array_size(array);
+	json_t *value;
+	char *text;
+
+	json_array_foreach((json_t *)array, i, value) {
+		if (i >= MAX_ROWS)
+			break;
+		text = json_is_string(value) ? xprintf("%s", json_string_value(value)) :
+			json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(4));
+		fputs(i ? ", " : "", to);
+		markdown_text(to, text ? text : "-");
+		free(text);
+	}
+	fputs("\n\n", to);
+	if (nr > MAX_ROWS)
+		fprintf(to, "%zu more are not shown.\n\n", nr - MAX_ROWS);
 }
 
 static void array_table(FILE *to, const json_t *array)
@@ -263,7 +296,7 @@ static void array_table(FILE *to, const json_t *array)
 
 	choose_ways(array, &w);
 	if (!w.nr) {
-		fprintf(to, "%zu values.\n\n", json_array_size(array));
+		value_line(to, array);
 		return;
 	}
 	table_begin(&t, NULL);
@@ -357,7 +390,7 @@ static void array(FILE *to, const json_t *array, const char *name, unsigned int 
 	/* What a picture shows, one would not read. */
 	if (!json_array_size(array) || !strcmp(name, "batches") || !strcmp(name, "samples"))
 		return;
-	if (!is_deep(json_array_get(array, 0))) {
+	if (known_ways(array) || !is_deep(json_array_get(array, 0))) {
 		heading(to, level, name);
 		array_table(to, array);
 		return;

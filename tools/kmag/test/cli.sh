@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 89
+plan 97
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -205,6 +205,50 @@ is_png r/run-threads.png r/bench-patterns-1.png && grep -q '^#### threads of slu
 	grep -q '^| *1 | *21.5 |$' r/report.md && grep -q '^| called.per_op | *47 | *52.5 |$' r/report.md
 result $? 'threads and patterns'
 expect 0 '1 results, 0 pictures' 'report of a result without pictures' kmag report r diff.json
+
+# What the tools told in truth: three in a guest (workloads.sh), and one of
+# tools/bench/run --lane count --kernel stock --pattern pair --pattern batch-8 --loops 1
+results=$here/results
+expect 0 '4 results, 4 pictures' 'report of real results' kmag report real \
+	"$results/run.json" "$results/replay.json" "$results/stress.json" "$results/bench.json"
+is_png real/run-threads.png real/replay-held.png real/bench-patterns-[12].png
+result $? 'with a picture of each boot'
+# row SECTION CELL...: has the report such a row in it?
+row()
+{
+	local section=$1 cells
+	shift
+	cells=$(printf ' *%s *|' "$@")
+	sed -n "/^## $section /,/^## /p" real/report.md | grep -q "^|$cells$"
+}
+row run allocations '6,000' '6,000' && row run served_allocations.magazine '5,906' - &&
+	row run time_ratio 0.2755 && row run 0 '3,000' '2,000' 0 0 '1,000' '14,885,009' \
+	'7,083,590' 1417 781.2 && grep -qx 256 real/report.md
+result $? 'a run: its allocators, its threads, its size'
+row replay operations 41 && row replay shrunk.bytes '16,384' '32,768' &&
+	row replay older_frees 5 && row replay names_cache '4,096' 39 1 4 1 1 1 1 1 &&
+	row replay filp 0 1 - - - - - - -
+result $? 'a replay: its allocators, and a row a cache'
+row stress workloads 20 && row stress allocations '173,306' && row bench slub.per_op 186 191.5 &&
+	row bench called.min '121,859' '127,492'
+result $? 'stress, and both boots of a bench'
+
+# One that holds others, as that of make run does
+{
+	printf '{"schema": "kmag.make-run/1", "wrong": ["too few"], "replay": '
+	cat "$results/replay.json"
+	printf ', "speed": '
+	cat "$results/run.json"
+	echo '}'
+} >made.json
+expect 0 '3 results, 2 pictures' 'report of results in a result' kmag report real made.json
+is_png real/made-replay-held.png real/made-speed-threads.png
+result $? 'a picture of each'
+[ "$(sed -n 's/^## //p' real/report.md | xargs)" = \
+	'made (kmag.make-run/1) made-replay (kmag.replay/1) made-speed (kmag.run/1)' ] &&
+	row made-replay operations 41 && row made-speed time_ratio 0.2755 &&
+	grep -qx 'too few' real/report.md && ! row made operations 41
+result $? 'a section of each'
 mkdir other && cp one.json other/
 expect 0 '2 results, 2 pictures' 'report of two files of one name' \
 	kmag report r one.json other/one.json
