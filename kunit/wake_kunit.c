@@ -85,20 +85,30 @@ static void the_last_slab_wakes_it(struct kunit *test)
 	asleep(test, &f);
 }
 
-/* So does a flush that finds its node packed, though slabs drain. */
-static void packed_wakes_it(struct kunit *test)
+/*
+ * Slabs drain, and little is left to be gained: demand took a part of them back, and
+ * the cache is told to stop with less than a quarter free.
+ */
+static struct field packed(struct kunit *test)
 {
 	struct field f = field_make(test, 4, 15);
 	unsigned int nr;
 
 	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
-	/* Packed is what has less than a quarter free: it is told to stop early. */
 	KUNIT_ASSERT_EQ(test, kmag_tune_set(f.cache, KMAG_TUNE_START, 2), 0);
 	KUNIT_ASSERT_EQ(test, kmag_tune_set(f.cache, KMAG_TUNE_STOP, 4), 0);
 	nr = f.node->free - kmag_node_away(f.node) / 5;
 	kmag_test_alloc(test, f.cache, f.objs + f.nr, nr);
 	f.nr += nr;
 	KUNIT_ASSERT_GT(test, f.node->nr_draining, 0);
+	return f;
+}
+
+/* So does a flush that finds its node packed, though slabs drain. */
+static void packed_wakes_it(struct kunit *test)
+{
+	struct field f = packed(test);
+
 	awake(test, &f, true);
 	kmag_cache_free(f.cache, f.objs[--f.nr]);
 	KUNIT_EXPECT_TRUE(test, f.cache->evac.armed);
@@ -114,20 +124,11 @@ static void packed_wakes_it(struct kunit *test)
 /* What was unmarked since little was left to be gained need not rest. */
 static void packed_slabs_do_not_rest(struct kunit *test)
 {
-	struct field f = field_make(test, 4, 15);
+	struct field f = packed(test);
 	const s32 rest = kmag_tuned(f.cache, KMAG_TUNE_REST);
-	unsigned long at = 0, unmarked;
 	struct kmag_slab *slab;
-	unsigned int nr;
+	unsigned long at = 0;
 
-	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
-	KUNIT_ASSERT_EQ(test, kmag_tune_set(f.cache, KMAG_TUNE_START, 2), 0);
-	KUNIT_ASSERT_EQ(test, kmag_tune_set(f.cache, KMAG_TUNE_STOP, 4), 0);
-	nr = f.node->free - kmag_node_away(f.node) / 5;
-	kmag_test_alloc(test, f.cache, f.objs + f.nr, nr);
-	f.nr += nr;
-	unmarked = f.node->nr_draining;
-	KUNIT_ASSERT_GT(test, unmarked, 0);
 	field_evacuate(&f);
 	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
 	while ((slab = kmag_test_next_slab(f.cache, &at)))
