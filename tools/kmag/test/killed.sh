@@ -3,7 +3,8 @@
 #
 # killed.sh [TIMES] - the companion in a guest, killed TIMES (200) in the middle
 # of whatever it does, one in 50 while it records: each time nothing of it is
-# left on the device. TAP.
+# left on the device. That it was the middle is seen just before: most have the
+# device open, and in most rounds there are caches of theirs. TAP.
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
@@ -53,11 +54,13 @@ commands()
 	esac
 }
 
-# Kills after up to $1 ms; counts, and looks what is left.
+# Looks after up to 250 ms what they have, kills them, counts, and looks what
+# is left.
 stop()
 {
 	# shellcheck disable=SC3028 # busybox has it
-	usleep $((RANDOM % $1 * 1000))
+	usleep $((RANDOM % 250 * 1000))
+	"$1"
 	for pid in $pids; do
 		kill -9 "$pid" 2>/dev/null
 	done
@@ -69,6 +72,29 @@ stop()
 	[ "$(left)" = "$none" ] || bad=1
 }
 
+# How many have the device open, and whether caches of theirs are there. Without
+# a process of its own: the machine is busy, and they are to be killed soon.
+on_device()
+{
+	set -- /sys/kernel/debug/kmag/*/
+	[ ! -d "$1" ] || with_caches=$((with_caches + 1))
+	for pid in $pids; do
+		for file in "/proc/$pid/fd/"*; do
+			# shellcheck disable=SC3013 # busybox has it
+			[ "$file" -ef /dev/kmag ] || continue
+			amid=$((amid + 1))
+			break
+		done
+	done
+}
+
+# The recorder that has its probes in place
+recording()
+{
+	[ ! -e recording ] || ! grep -q kmag_ /sys/kernel/tracing/dynamic_events ||
+		recorded=$((recorded + 1))
+}
+
 # Caches of kmag, and of the kernel, that somebody made by the device
 left()
 {
@@ -76,9 +102,12 @@ left()
 	find /sys/kernel/debug/kmag -mindepth 1 -type d | wc -l
 }
 
-plan 7
+plan 10
 expect 0 'operations' 'record a job' kmag record -o t -- sh short
 killed=0
+amid=0
+with_caches=0
+recorded=0
 round=0
 bad=0
 pids=''
@@ -87,13 +116,15 @@ while [ $killed -lt $((times - recorders)) ] && [ $round -lt "$times" ]; do
 	commands $round
 	commands $((round + 1))
 	round=$((round + 1))
-	stop 250
+	stop on_device
 done
+rounds=$round
+workers=$killed
 # One at a time, and nobody else: recording patches the kernel, which a CPU of
 # an emulated machine does not always survive that comes across it. And not
 # before the job runs: the kernel warns when it is killed in its mkdir() for an
 # instance of tracefs.
-while [ $killed -lt "$times" ] && [ $round -lt $((times * 2)) ]; do
+while [ $((killed - workers)) -lt $recorders ] && [ $round -lt $((times * 2)) ]; do
 	rm -f recording
 	start 'record -o u -- sh job'
 	i=0
@@ -102,12 +133,18 @@ while [ $killed -lt "$times" ] && [ $round -lt $((times * 2)) ]; do
 		usleep 10000
 	done
 	round=$((round + 1))
-	stop 250
+	stop recording
 done
 [ $bad = 0 ]
 result $? "after each kill its caches are gone"
 [ $killed -ge "$times" ]
 result $? "killed $killed times"
+[ $((amid * 4)) -ge $((workers * 3)) ]
+result $? "$amid of $workers had the device open"
+[ $((with_caches * 4)) -ge $((rounds * 3)) ]
+result $? "in $with_caches of $rounds rounds there were caches of theirs"
+[ $recorded -ge $recorders ]
+result $? "$recorded were killed while they recorded"
 expect 0 '^0 caches' 'no cache is left' kmag stat
 expect 0 'operations' 'recording works' kmag record -o u -- sh short
 ! grep -q kmag_ /sys/kernel/tracing/dynamic_events
