@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # workloads.sh [SECONDS] - kmag run and kmag stress in a guest: on good input
-# and bad, on an allocator that makes a mistake, and for SECONDS at random.
-# Prints TAP.
+# and bad, on an allocator that makes a mistake, for SECONDS at random, and a
+# report of what they told, which is left in /out. Prints TAP.
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 45
+plan 63
 seconds=${1:-30}
 corrupt=/lib/kmag/kmag_corrupt.ko
+here=$(realpath "$(dirname "$0")")
 mkdir -p /tmp/w && cd /tmp/w || exit 1
 
 bad()
@@ -83,13 +84,64 @@ strip()
 
 expect 0 '20 workloads.* 0 faults' 'stress of 20 workloads' kmag stress -n 20 --seed 5
 cp out first
-expect 0 '20 workloads.* 0 faults' 'stress from the same seed' kmag stress -n 20 --seed 5
-strip out >second.commands
+expect 0 '20 workloads.* 0 faults' 'stress from the same seed' \
+	kmag stress -n 20 --seed 5 --report stress.json
+cp out second
+strip second >second.commands
 strip first | cmp -s - second.commands && [ "$(grep -c '^kmag run ' second.commands)" = 20 ]
 result $? 'the same workloads'
-command=$(sed -n 7p second.commands)
-# shellcheck disable=SC2086 # its words
-expect 0 'contents checked' 'one of them alone' $command
+
+# A workload that took no second was not ended by its duration, so that a line
+# of the log does all of it again.
+sed -n 's/^\(kmag run .*\) # [0-9]*: good, \(.*\) allocations, 0\..*/\2 \1/p' first |
+	head -n 3 >lines
+i=0
+while read -r allocs command; do
+	i=$((i + 1))
+	# shellcheck disable=SC2086 # its words
+	expect 0 'contents checked' "workload $i of them alone" $command --report alone.json
+	[ "$(field alone.json allocations)" = "$(echo "$allocs" | tr -d ,)" ]
+	result $? "as many allocations: $allocs"
+done <lines
+
+expect 0 'kmag.stress/1' 'stress as JSON' kmag stress --json -n 3 --seed 5
+[ "$(head -n 1 out)" = '{' ] && [ "$(tail -n 1 out)" = '}' ] && ! grep -q ' # ' out
+result $? 'that, and no log'
+sed -n 's/.*: good, \(.*\) allocations.*/\1/p' second | tr -d , >allocations
+sum=$(awk '{ sum += $1 } END { printf "%d", sum }' allocations)
+[ "$sum" -gt 0 ] && [ "$(field stress.json allocations)" = "$sum" ] &&
+	[ "$(field stress.json workloads)" = 20 ] && [ "$(field stress.json seed)" = 5 ] &&
+	[ "$(field stress.json skipped)" = 0 ] && grep -q '"faults": \[\]' stress.json
+result $? 'its figures are those of the log'
+
+# What these told, as tables
+expect 0 ' operations' 'import a recording' kmag import -o t "$here/import/tracefs-6.12.txt"
+expect 0 'off by  *0  *0' 'replay it' kmag replay --samples 8 --report replay.json t
+expect 0 'mean, kmag / slub' 'run to report' kmag run -p burst -t 2 -n 3000 --report both.json
+expect 3 'gnuplot is not installed' 'report' \
+	kmag report r run.json both.json replay.json stress.json
+# row WHAT VALUE...: has the report such a row?
+row()
+{
+	cells="| $1"
+	shift
+	for value; do
+		cells="$cells *| *$value"
+	done
+	grep -q "^$cells *|$" r/report.md
+}
+[ "$(grep -c '^## ' r/report.md)" = 4 ] && row allocations '20,000' &&
+	row 'cpu *| allocations' '.*' && row '  *0' '10,000' '.*' && grep -qx '32, 700' r/report.md
+result $? 'of a run on kmag'
+row allocations '6,000' '6,000' && row pattern burst && row '  *1' '3,000' '2,000' 0 0 '1,000' '.*'
+result $? 'of a run on both, with its threads'
+sed -n '/"replayed": {/,/}/p' replay.json >replayed
+[ "$(field replayed operations)" -gt 0 ] && row operations "$(field replayed operations)" &&
+	row batches "$(field replayed batches)" && row corrupt 0 0 &&
+	row names_cache '4,096' '.*'
+result $? 'of a replay'
+row workloads 20 && row seed 5
+result $? 'of stress'
 
 # An allocator that gives an object to two owners: the second object of a live
 # set that is being filled is the first one again.
@@ -113,6 +165,11 @@ expect 1 '1 of 1 workloads went wrong' 'stress stops there' kmag stress -n 3 --s
 spoil
 expect 1 '1 of 3 workloads went wrong' 'or goes on, if it is told to' \
 	kmag stress -n 3 --seed $seed --keep-going
+spoil
+expect 1 '"wrong": "kmag: the contents of 1 objects' 'and tells the fault as JSON' \
+	kmag stress --json -n 1 --seed $seed
+grep -q '"command": "kmag run .*--check"' out && [ "$(field out workloads)" = 1 ]
+result $? 'with the command that does it'
 rmmod kmag_corrupt
 
 expect 0 ' 0 faults' "stress for $seconds seconds" \
@@ -122,4 +179,5 @@ expect 0 '^0 caches' 'no cache is left' kmag stat
 rmmod kmag_dev
 expect 3 'there is no /dev/kmag' 'stress without the device' kmag stress
 
+[ ! -d /out ] || cp -r -- run.json both.json replay.json stress.json r /out
 finished
