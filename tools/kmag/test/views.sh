@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 41
+plan 42
 
 mkdir -p /tmp/v && cd /tmp/v || exit 1
 tracing=/sys/kernel/tracing
@@ -147,6 +147,11 @@ result $? 'tables without pictures'
 TERM=linux script -q -c 'stty rows 24 cols 100; kmag watch -n 2 -d 0.5' screen </dev/null >/dev/null
 grep -q '2 caches\|1 caches' screen && grep -q 'sort: h)eld' screen
 result $? 'watch in a terminal'
+TERM=linux script -q -c 'kmag watch --plain -n 2 -d 0.2' plain </dev/null >/dev/null
+esc=$(printf '\033')
+[ "$(grep -c '^NAME .*PAGE%' plain)" = 2 ] && [ "$(grep -c '^conn-[0-9]* .* 68.0 KiB ' plain)" = 2 ] &&
+	[ "$(grep -c '^total ' plain)" = 2 ] && ! grep -q "$esc" plain
+result $? 'watch --plain in a terminal: two tables, and no screen'
 rmmod kmag_example
 rmmod kmag_dev
 expect 3 'there is no /dev/kmag' 'watch without the device' kmag watch -n 1
