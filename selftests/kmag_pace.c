@@ -11,6 +11,8 @@
 #define ON_US		50000
 #define OFF_US		450000
 #define PERIODS		4
+/* A busy host has threads late, and its CPUs away: the best of so many counts. */
+#define TRIES		5
 
 FIXTURE(pace)
 {
@@ -69,7 +71,7 @@ static int find_event(FILE *file, const char *name, char *line, int size)
  * by two CPUs: nearly all are in the time for work, or a little before or
  * behind it, for threads begin late; and both work in the same ones.
  */
-static void expect_rests(struct __test_metadata *_metadata, int nr_cpus)
+static bool rested(struct __test_metadata *_metadata, int nr_cpus)
 {
 	int seen[2][PERIODS + 1] = { 0 }, nr = 0, outside = 0, both = 0, i;
 	FILE *file = fopen(TRACING "trace", "r");
@@ -99,15 +101,26 @@ static void expect_rests(struct __test_metadata *_metadata, int nr_cpus)
 	for (i = 0; i <= PERIODS; i++)
 		both += seen[0][i] && seen[1][i];
 	EXPECT_GT(nr, 20);
-	EXPECT_LT(outside, nr / 5)
-		TH_LOG("%d of %d while they should rest", outside, nr);
-	if (nr_cpus > 1)
-		EXPECT_GE(both, PERIODS / 2);
+	TH_LOG("%d of %d while they should rest, together in %d periods",
+	       outside, nr, both);
+	return outside < nr / 5 && (nr_cpus == 1 || both >= PERIODS / 2);
 }
 
-TEST_F_TIMEOUT(pace, all_rest_together, 120)
+/* A tenth of the time, and as much for a busy machine. */
+static bool busy_little(const struct kmag_run_thread *threads)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (threads[i].busy_ns >= threads[i].ns / 5)
+			return false;
+	return true;
+}
+
+TEST_F_TIMEOUT(pace, all_rest_together, 240)
 {
 	__u32 mode;
+	bool good;
 	int i;
 
 	for (mode = 0; mode < KMAG_RUN_NR_MODES; mode = kmag_next_mode(mode)) {
@@ -120,17 +133,23 @@ TEST_F_TIMEOUT(pace, all_rest_together, 120)
 			self->run.period_us = 100;
 			self->run.steps = 32;
 		}
-		ASSERT_EQ(write_file(TRACING "trace", ""), 0);
-		ASSERT_EQ(write_file(EVENTS "kmag_alloc/enable", "1"), 0);
-		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
-		ASSERT_EQ(write_file(EVENTS "enable", "0"), 0);
-		expect_rests(_metadata, self->nr_cpus);
-		/* A tenth of the time, and as much for a busy machine. */
-		for (i = 0; i < 2; i++) {
-			EXPECT_GT(self->threads[i].allocs, 0);
-			EXPECT_LT(self->threads[i].busy_ns,
-				  self->threads[i].ns / 5);
+		for (i = 0, good = false; i < TRIES && !good; i++) {
+			ASSERT_EQ(write_file(TRACING "trace", ""), 0);
+			ASSERT_EQ(write_file(EVENTS "kmag_alloc/enable", "1"),
+				  0);
+			ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run),
+				  0);
+			ASSERT_EQ(write_file(EVENTS "enable", "0"), 0);
+			EXPECT_GT(self->threads[0].allocs, 0);
+			EXPECT_GT(self->threads[1].allocs, 0);
+			good = rested(_metadata, self->nr_cpus) &&
+			       busy_little(self->threads);
 		}
+		EXPECT_TRUE(good)
+			TH_LOG("mode %u: busy %llu and %llu of %llu ns", mode,
+			       (unsigned long long)self->threads[0].busy_ns,
+			       (unsigned long long)self->threads[1].busy_ns,
+			       (unsigned long long)self->threads[0].ns);
 	}
 }
 
@@ -201,21 +220,24 @@ TEST_F_TIMEOUT(pace, none_begins_before_all_are_there, 60)
 }
 
 /* Four threads of a second take one, not four. */
-TEST_F_TIMEOUT(pace, all_at_the_same_time, 60)
+TEST_F_TIMEOUT(pace, all_at_the_same_time, 120)
 {
-	long long start = kmag_now_us(), us;
-	int i;
+	long long start, us;
+	int i, tries = TRIES;
 
 	self->run.threads = 4;
-	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
-	us = kmag_now_us() - start;
-	EXPECT_GE(us, 1000000);
+	do {
+		start = kmag_now_us();
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
+		us = kmag_now_us() - start;
+		EXPECT_GE(us, 1000000);
+		for (i = 0; i < 4; i++) {
+			EXPECT_GT(self->threads[i].allocs, 0);
+			EXPECT_GE(self->threads[i].ns, 1000000000);
+			EXPECT_LE(self->threads[i].ns / 1000, us);
+		}
+	} while (us >= 3500000 && --tries);
 	EXPECT_LT(us, 3500000);
-	for (i = 0; i < 4; i++) {
-		EXPECT_GT(self->threads[i].allocs, 0);
-		EXPECT_GE(self->threads[i].ns, 1000000000);
-		EXPECT_LE(self->threads[i].ns / 1000, us);
-	}
 }
 
 TEST_HARNESS_MAIN
