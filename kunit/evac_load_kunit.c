@@ -116,6 +116,7 @@ static void work_goes_on(struct kunit *test)
 /* What a CPU has: a thread, and a timer whose interrupts come in between. */
 struct timed {
 	struct worker w;
+	unsigned int cpu;
 	struct hrtimer timer;
 	struct rnd_state rnd;
 	void *objs[24];
@@ -172,6 +173,7 @@ static void interrupts_go_on(struct kunit *test)
 			break;
 		t[nr] = kunit_kzalloc(test, sizeof(*t[nr]), GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, t[nr]);
+		t[nr]->cpu = cpu;
 		t[nr]->w.cache = f.cache;
 		f.nr -= share;
 		t[nr]->field = f.objs + f.nr;
@@ -186,7 +188,7 @@ static void interrupts_go_on(struct kunit *test)
 	}
 	for (i = 0; i < nr; i++) {
 		wake_up_process(task[i]);
-		KUNIT_EXPECT_EQ(test, smp_call_on_cpu(i, arm, t[i], false), 0);
+		KUNIT_EXPECT_EQ(test, smp_call_on_cpu(t[i]->cpu, arm, t[i], false), 0);
 	}
 	for (j = 0; j < 100; j++) {
 		bool rest = j % 4 == 3;
@@ -201,7 +203,8 @@ static void interrupts_go_on(struct kunit *test)
 		if (rest)
 			look(test, f.cache, task, nr);
 		for (i = 0; rest && i < nr; i++)
-			smp_call_on_cpu(i, arm, t[i], false);
+			KUNIT_EXPECT_EQ(test, smp_call_on_cpu(t[i]->cpu, arm,
+							      t[i], false), 0);
 		if (j % 8 == 7)
 			kmag_cache_shrink(f.cache);
 		field_tick(&f);

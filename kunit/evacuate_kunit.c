@@ -312,20 +312,60 @@ static void nmi_parks(struct kunit *test)
 	field_finish(test, &f);
 }
 
+/* What is wrong does not go home: twice, inside of an object, of another cache. */
 static void misuse_is_reported(struct kunit *test)
 {
-	struct field f;
-	void *obj;
+	struct kmag_slab *slab, *others;
+	struct field f, other;
+	void *obj, *foreign;
 
 	if (IS_ENABLED(CONFIG_KASAN_GENERIC))
 		kunit_skip(test, "KASAN reports it first");
-	f = field_make(test, 2, 12);
+	f = field_make(test, 3, 13);
+	other = field_make(test, 3, 13);
 	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&other));
 	obj = field_pick(test, &f, true);
+	slab = kmag_test_slab_of(obj);
 	kmag_cache_free(f.cache, obj);
+	KUNIT_ASSERT_EQ(test, slab->inuse, 2);
 	kmag_cache_free(f.cache, obj);
 	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_BAD), 1);
 	KUNIT_EXPECT_EQ(test, kmag_test_logged(f.cache, ""), 1);
+	kmag_cache_free(f.cache, obj + 8);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_BAD), 2);
+	KUNIT_EXPECT_EQ(test, slab->inuse, 2);
+
+	foreign = field_pick(test, &other, true);
+	others = kmag_test_slab_of(foreign);
+	kmag_cache_free(f.cache, foreign);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_FREE_BAD), 3);
+	KUNIT_EXPECT_EQ(test, others->inuse, 3);
+	kmag_cache_free(other.cache, foreign);
+	KUNIT_EXPECT_EQ(test, others->inuse, 2);
+	field_finish(test, &f);
+	field_finish(test, &other);
+}
+
+/* A slab that was taken back between the look and the lock is not a draining one. */
+static void taken_back_is_no_home(struct kunit *test)
+{
+	struct field f = field_make(test, 3, 13);
+	struct kmag_slab *slab;
+	void *obj;
+	bool home;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	obj = field_pick(test, &f, true);
+	slab = kmag_test_slab_of(obj);
+	while (kmag_mark_undo(f.cache, f.node, 0))
+		;
+	preempt_disable();
+	home = kmag_mark_home(f.cache, slab, obj);
+	preempt_enable();
+	KUNIT_EXPECT_FALSE(test, home);
+	KUNIT_EXPECT_EQ(test, slab->inuse, 3);
+	kmag_cache_free(f.cache, obj);
 	field_finish(test, &f);
 }
 
@@ -479,6 +519,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(cpu_sorts_itself),
 	KUNIT_CASE(interrupts_go_home),
 	KUNIT_CASE(misuse_is_reported),
+	KUNIT_CASE(taken_back_is_no_home),
 	KUNIT_CASE(shrink_in_the_middle),
 	KUNIT_CASE(destroy_in_the_middle),
 	KUNIT_CASE(off_is_off),

@@ -21,7 +21,7 @@
 /*
  * Let events through, with the worker of reclaim.c kept away: it would tick. Until
  * asleep() nothing may end the test, or the lock stays taken: so it expects, and
- * does not assert.
+ * asserts what cannot fail if the rest holds.
  */
 static void awake(struct kunit *test, struct field *f, bool armed)
 {

@@ -77,7 +77,7 @@ static inline void kmag_cpu_unlock(struct kmag_cache *cache,
 	local_irq_restore(flags);
 }
 
-/* Open the gate of this CPU: for frees only if nothing drains. */
+/* Open the gate of this CPU; while slabs drain, for allocations alone. */
 static __always_inline void kmag_gate_open(struct kmag_cache *cache,
 					   struct kmag_cpu *cpu)
 {

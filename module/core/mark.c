@@ -180,7 +180,7 @@ notrace bool kmag_mark_home(struct kmag_cache *cache, struct kmag_slab *slab,
 	if (unlikely(slab->cache != cache || slot >= slab->slots))
 		return false;
 	raw_spin_lock_irqsave(&node->lock, flags);
-	/* A slab of the full class has no lists; neither has an empty one. */
+	/* One that drains is partial, and has to stay so. */
 	if (unlikely(!slab->draining || slab->inuse <= 1 ||
 		     !__test_and_clear_bit(slot, slab->away)))
 		goto out;
@@ -192,6 +192,7 @@ out:
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return home;
 }
+EXPORT_SYMBOL_IF_KUNIT(kmag_mark_home);
 
 void kmag_mark_emptied(struct kmag_node *node, struct kmag_slab *slab)
 {
