@@ -126,11 +126,11 @@ static void tells_what_was_asked_for(struct kunit *test)
 		kunit_skip(test, "no tracepoints in this kernel");
 	KUNIT_EXPECT_EQ(test, register_trace_kmag_alloc(see_alloc, &seen), 0);
 	obj = kmag_cache_alloc(cache, GFP_NOWAIT);
-	KUNIT_EXPECT_EQ(test, seen.gfp, GFP_NOWAIT);
+	KUNIT_EXPECT_TRUE(test, seen.gfp == GFP_NOWAIT);
 	KUNIT_EXPECT_EQ(test, seen.node, NUMA_NO_NODE);
 	kmag_cache_free(cache, obj);
 	obj = kmag_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, node);
-	KUNIT_EXPECT_EQ(test, seen.gfp, GFP_KERNEL | __GFP_THISNODE);
+	KUNIT_EXPECT_TRUE(test, seen.gfp == (GFP_KERNEL | __GFP_THISNODE));
 	KUNIT_EXPECT_EQ(test, seen.node, node);
 	KUNIT_EXPECT_PTR_EQ(test, seen.ptr, (const void *)obj);
 	KUNIT_EXPECT_EQ(test, seen.allocs, 2);
