@@ -198,6 +198,9 @@ static void expect_clean(struct __test_metadata *_metadata, int fd,
 	}
 }
 
+/* Times that each pattern is run, until some of each kind have failed */
+#define ROUNDS	5
+
 TEST_F_TIMEOUT(starved, run, 300)
 {
 	static const __u32 patterns[] = {
@@ -212,14 +215,18 @@ TEST_F_TIMEOUT(starved, run, 300)
 	int ret;
 
 	start_eating(_metadata, &eaters);
-	for (pattern = 0; pattern < ARRAY_SIZE(patterns); pattern++) {
+	/* How hungry it is at one moment is chance: each pattern comes again. */
+	for (pattern = 0; pattern < ROUNDS * ARRAY_SIZE(patterns); pattern++) {
+		if (pattern >= ARRAY_SIZE(patterns) && failed[1] && failed[2])
+			break;
 		for (class = 0; class < ARRAY_SIZE(classes); class++) {
 			struct kmag_ioc_run req = {
 				.size = sizeof(req),
 				.flags = KMAG_RUN_CHECK,
 				.caches = (uintptr_t)self->ids,
 				.nr_caches = NR_SIZES,
-				.pattern = patterns[pattern],
+				.pattern = patterns[pattern %
+						    ARRAY_SIZE(patterns)],
 				.gfp = classes[class],
 				.threads = 4,
 				.seed = pattern,
