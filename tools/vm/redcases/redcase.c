@@ -20,7 +20,7 @@
 
 static char *what = "";
 module_param(what, charp, 0444);
-MODULE_PARM_DESC(what, "panic, oops, trap, int3, stray, warning, hang, leak, race, foreign or refuse");
+MODULE_PARM_DESC(what, "panic, oops, trap, int3, stray, caught, warning, hang, leak, race, foreign or refuse");
 
 static void *lost;
 
@@ -83,6 +83,12 @@ static int __init redcase_init(void)
 	/* The same, by a code whose last byte is another. */
 	if (!strcmp(what, "stray"))
 		asm volatile(".byte 0xcd, 0x03");
+	/* And so for ever: a kernel with kprobes goes on behind the first byte. */
+	if (!strcmp(what, "caught")) {
+		local_irq_disable();
+		for (;;)
+			asm volatile(".byte 0xcd, 0x03, 0xc0" : : : "eax", "cc");
+	}
 	if (!strcmp(what, "warning")) {
 		WARN(1, "redcase: asked for\n");
 		return 0;
