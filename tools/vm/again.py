@@ -5,5 +5,5 @@ AGAIN = '# run: once more, from the start'
 
 
 def last(text):
-    """What the last boot printed."""
-    return text.rpartition(AGAIN + '\n')[2]
+    """What the last boot printed. A line that quotes that one is none."""
+    return ('\n' + text).rpartition(f'\n{AGAIN}\n')[2]
