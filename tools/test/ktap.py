@@ -45,6 +45,7 @@ class Outcome:
         self.failures = []  # (name, its diagnostic lines)
         self.skips = []     # names
         self.total = 0      # tests that ran
+        self.boots = 0      # of guests that the emulator led astray
 
     def fail(self, name, *log):
         """One more failure, of something that is no test in the text."""
@@ -56,7 +57,10 @@ def parse(text):
     """An Outcome. A text without a single test is a failure."""
     kunit = parser()
     outcome = Outcome()
-    text = again.last(text)
+    before, text = again.split(text)
+    lost = [line for line in before.splitlines() if RE_NOT_OK.match(line)]
+    if lost:
+        outcome.fail('a result from before the guest booted again', *lost)
     # The parser prints as it goes; its printer holds the stdout of its birth.
     printer = kunit.stdout
     with contextlib.redirect_stdout(io.StringIO()) as mute:

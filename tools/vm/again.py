@@ -4,6 +4,8 @@
 AGAIN = '# run: once more, from the start'
 
 
-def last(text):
-    """What the last boot printed. A line that quotes that one is none."""
-    return ('\n' + text).rpartition(f'\n{AGAIN}\n')[2]
+def split(text):
+    """What was printed before the last boot, and what it printed. A line that
+    quotes the one in between is none."""
+    before, _, last = ('\n' + text).rpartition(f'\n{AGAIN}\n')
+    return before, last
