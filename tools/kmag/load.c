@@ -57,11 +57,13 @@ static int submit(struct load *l, int fd)
 	progress_end();
 	if (!ret)
 		return KMAG_EXIT_OK;
-	errno = err;
+	l->err = errno = err;
 	if (err == EOPNOTSUPP && l->run.mode == KMAG_RUN_HARDIRQ)
 		say("this kernel's hard interrupts cannot allocate (PREEMPT_RT)");
 	else if (err == E2BIG)
 		say("the workload could hold more than a run may");
+	else if (err == EBUSY)
+		say("other runs have the memory that the workload could need");
 	else
 		say("the workload stopped on %s: %m", l->name);
 	return err == EOPNOTSUPP ? KMAG_EXIT_MISSING : KMAG_EXIT_FAILED;

@@ -14,6 +14,7 @@ struct load {
 	enum kmag_backend backend;
 	const char *name;
 	struct kmag_ioc_run run;
+	int err;				/* of the run, if it was refused */
 	struct kmag_run_thread *threads;	/* ->run.nr_results */
 	/* kmag only */
 	struct account account;			/* of all its caches, at the end */

@@ -5,6 +5,7 @@
  * Each is a line of the log, and the line is the command that does it again:
  * what came of it stands behind as a comment.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,12 +66,15 @@ static bool lacks_cpu(const struct spec *s)
 	return false;
 }
 
-/* One workload on a backend. CPUs may go, and come back, at any time. */
+/*
+ * One workload on a backend. CPUs may go, and come back, at any time: the kernel has
+ * one word for that, and for nothing else that is picked.
+ */
 static int try_load(struct load *load, const struct spec *s, enum kmag_backend backend)
 {
 	int ret = load_run(load, s, backend), tries;
 
-	for (tries = 0; ret && s->cpus_len && !lacks_cpu(s) && tries < 3; tries++) {
+	for (tries = 0; ret && load->err == EINVAL && s->cpus_len && !lacks_cpu(s) && tries < 3; tries++) {
 		load_free(load);
 		ret = load_run(load, s, backend);
 	}
@@ -85,6 +89,7 @@ static int one(struct stress *st, uint64_t seed)
 	struct load load;
 	struct spec s;
 	unsigned int k;
+	bool gone;
 	int ret;
 
 	pick_spec(&s, seed, &st->info);
@@ -99,10 +104,11 @@ static int one(struct stress *st, uint64_t seed)
 		st->failed += load.run.total.failed;
 		if (!ret)
 			verdict = load_verdict(&load);
+		gone = load.err == EINVAL && lacks_cpu(&s);
 		load_free(&load);
 		if (ret) {
 			free(command);
-			if (!lacks_cpu(&s))
+			if (!gone)
 				return ret;
 			tell(st->o, " # skipped: a CPU of it went offline\n");
 			st->skipped++;
