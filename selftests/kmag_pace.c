@@ -3,6 +3,11 @@
  * When threads of a run work: all from the start on, none before the last is
  * there, and none while they rest.
  */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+
 #include "kmag_test.h"
 #include "kselftest_harness.h"
 #include "tracefs.h"
@@ -238,6 +243,87 @@ TEST_F_TIMEOUT(pace, all_at_the_same_time, 120)
 		}
 	} while (us >= 3500000 && --tries);
 	EXPECT_LT(us, 3500000);
+}
+
+/* Timers of one CPU, and what all their turns one after the other would take. */
+#define TIMERS		256
+#define TURNS_US	(TIMERS * 500)
+/* A rest's end among so many moments may be the host's. */
+#define MOMENTS		3
+
+struct crowd {
+	int fd;
+	struct kmag_ioc_run *run;
+	int ret;
+	bool over;	/* read by another thread */
+};
+
+static void *run_crowd(void *data)
+{
+	struct crowd *c = data;
+
+	c->ret = kmag_call(c->fd, KMAG_IOC_RUN, c->run);
+	__atomic_store_n(&c->over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The third longest time that a thread had to wait for the CPU, in us. */
+static long long longest_wait(const struct crowd *c)
+{
+	long long last = kmag_now_us(), now, waits[MOMENTS] = { 0 };
+	int i, least;
+
+	while (!__atomic_load_n(&c->over, __ATOMIC_ACQUIRE)) {
+		usleep(500);
+		now = kmag_now_us();
+		for (i = 1, least = 0; i < MOMENTS; i++)
+			if (waits[i] < waits[least])
+				least = i;
+		if (now - last > waits[least])
+			waits[least] = now - last;
+		last = now;
+	}
+	for (i = 1, least = 0; i < MOMENTS; i++)
+		if (waits[i] < waits[least])
+			least = i;
+	return waits[least];
+}
+
+/* Where many timers have rested, threads get on when the rest is over, too. */
+TEST_F_TIMEOUT(pace, not_all_at_once_after_a_rest, 240)
+{
+	const struct sched_param fifo = { .sched_priority = 1 };
+	struct crowd c = { .fd = self->fd, .run = &self->run };
+	long long wait = TURNS_US;
+	__u64 first = 1;
+	pthread_t thread;
+	cpu_set_t cpu;
+	int i;
+
+	self->run.mode = kmag_is_rt() ? KMAG_RUN_SOFTIRQ : KMAG_RUN_HARDIRQ;
+	self->run.gfp = KMAG_GFP_ATOMIC;
+	self->run.period_us = 100;
+	self->run.steps = KMAG_RUN_MAX_STEPS;
+	self->run.threads = TIMERS;
+	self->run.cpus = (uintptr_t)&first;
+	self->run.cpus_len = sizeof(first);
+	self->run.on_us = 250000;
+	self->run.off_us = 250000;
+	self->run.duration_ms = 2000;
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	for (i = 0; i < TRIES && wait >= TURNS_US / 2; i++) {
+		c.over = false;
+		ASSERT_EQ(pthread_create(&thread, NULL, run_crowd, &c), 0);
+		ASSERT_EQ(sched_setaffinity(0, sizeof(cpu), &cpu), 0);
+		ASSERT_EQ(sched_setscheduler(0, SCHED_FIFO, &fifo), 0);
+		wait = longest_wait(&c);
+		ASSERT_EQ(pthread_join(thread, NULL), 0);
+		ASSERT_EQ(c.ret, 0);
+		EXPECT_GT(self->run.total.allocs, 0);
+		TH_LOG("a thread waited for %lld us", wait);
+	}
+	EXPECT_LT(wait, TURNS_US / 2);
 }
 
 TEST_HARNESS_MAIN

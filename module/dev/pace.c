@@ -27,6 +27,8 @@
 #define KMAG_PACE_REST_NS	(10 * NSEC_PER_MSEC)
 /* An interrupt ends after so long, though it has not done all its steps. */
 #define KMAG_PACE_IRQ_NS	(500 * NSEC_PER_USEC)
+/* What is far longer was not all ours, but a hypervisor's or an NMI's. */
+#define KMAG_PACE_OURS_NS	(10 * NSEC_PER_MSEC)
 /* How often the thread of a timer looks if it shall stop, in jiffies. */
 #define KMAG_PACE_LOOK		(HZ / 10)
 
@@ -115,23 +117,22 @@ static void kmag_pace_thread(struct kmag_player *p)
 
 /*
  * Many and slow as a CPU's timers may be, its threads get the larger part: a
- * timer that took @ns books its next turn behind all that are booked, and twice
- * as long again behind it. Returns when that turn is.
+ * timer books its next turn, in @wait_ns or later, behind all that are booked, and
+ * twice as long as it took again behind it. Returns when that turn is.
  *
  * A thread books its timer's first turn while others' timers go off, on another
  * CPU if its own has gone offline.
  */
-static ktime_t kmag_pace_book(const struct kmag_workload *load, u64 ns)
+static ktime_t kmag_pace_book(const struct kmag_player *p, u64 wait_ns)
 {
-	u64 *booked, now, turn;
+	u64 *booked, now, turn, ns;
 	unsigned long flags;
 
-	/* What is far longer was not ours, but a hypervisor's or an NMI's. */
-	ns = min_t(u64, ns, 2 * KMAG_PACE_IRQ_NS);
+	ns = min_t(u64, p->took_ns, KMAG_PACE_OURS_NS);
 	local_irq_save(flags);
-	booked = this_cpu_ptr(load->booked);
+	booked = this_cpu_ptr(p->load->booked);
 	now = ktime_get_ns();
-	turn = max3(*booked, now + 2 * ns, now + load->period_ns);
+	turn = max3(*booked, now + 2 * ns, now + wait_ns);
 	*booked = turn + 3 * ns;
 	local_irq_restore(flags);
 	return ns_to_ktime(turn);
@@ -151,13 +152,12 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 		return HRTIMER_NORESTART;
 	}
 	rest = kmag_pace_rest(load, now);
-	if (rest) {
-		hrtimer_set_expires(timer, ktime_add_ns(ktime_get(), rest));
-	} else {
+	if (!rest) {
 		kmag_pace_piece(p, load->steps, KMAG_PACE_IRQ_NS);
-		hrtimer_set_expires(timer, kmag_pace_book(load,
-							  ktime_get_ns() - now));
+		p->took_ns = ktime_get_ns() - now;
 	}
+	/* Turns that come to rest together are not all due when the rest is over. */
+	hrtimer_set_expires(timer, kmag_pace_book(p, rest ?: load->period_ns));
 	return HRTIMER_RESTART;
 }
 
@@ -169,7 +169,8 @@ static void kmag_pace_interrupts(struct kmag_player *p)
 	init_completion(&p->done);
 	hrtimer_setup(&p->timer, kmag_pace_tick, CLOCK_MONOTONIC, mode);
 	/* The first turns as if all took as long as they may. */
-	hrtimer_start(&p->timer, kmag_pace_book(p->load, KMAG_PACE_IRQ_NS), mode);
+	p->took_ns = KMAG_PACE_IRQ_NS;
+	hrtimer_start(&p->timer, kmag_pace_book(p, p->load->period_ns), mode);
 	/*
 	 * Its next turn may be seconds away. A kernel thread gets no signals, and
 	 * is not taken for hung so.

@@ -47,6 +47,7 @@ struct kmag_workload;
  * @got: results so far; read by the caller's tick, which need not be exact
  * @timer: in whose interrupts it plays
  * @done: it is over; for the thread that waits meanwhile
+ * @took_ns: its last interrupt; at first, the longest that one may take
  * @idle: steps in a row for which there was nothing to do
  * @over: no step will follow; stored with release
  * @prev: KMAG_RUN_CROSS: whose arrays it frees
@@ -68,6 +69,7 @@ struct kmag_player {
 	struct kmag_run_thread got;
 	struct hrtimer timer;
 	struct completion done;
+	u64 took_ns;
 	unsigned int idle;
 	bool over;
 	struct kmag_player *prev;
@@ -89,6 +91,7 @@ struct kmag_player {
  * @booked: until when a CPU's interrupts have turns, ns; used by that CPU only,
  *	with interrupts off
  * @limit_ns: longest duration
+ * @reserved: bytes of pages that its objects may need
  * @workers: the threads
  * @nr_caches: entries in @caches
  * @caches: to allocate from
@@ -106,6 +109,7 @@ struct kmag_workload {
 	u32 steps;
 	u64 __percpu *booked;
 	u64 limit_ns;
+	u64 reserved;
 	struct kmag_workers *workers;
 	u32 nr_caches;
 	struct kmag_dev_cache *caches[KMAG_RUN_MAX_CACHES];
