@@ -82,7 +82,7 @@ struct kmag_ioc_info {
 	__u32 max_objects;	/* out: objects, or slots, per open file */
 	__u32 max_replay;	/* out: records per replay call */
 	__u64 max_object_size;	/* out: bytes */
-	__u64 max_run_bytes;	/* out: of objects that one run may hold */
+	__u64 max_run_bytes;	/* out: of pages that all runs may need */
 	__u32 max_run_threads;	/* out: threads of a run */
 	__u32 max_run_ms;	/* out: how long it may take */
 };
@@ -264,7 +264,9 @@ struct kmag_run_thread {
  *
  * Bounded by count and duration_ms, of which one may be 0; without a duration
  * it is max_run_ms. It is refused (E2BIG) if all live sets, full of the largest
- * objects, had more bytes than max_run_bytes or more than max_objects.
+ * objects, needed more than max_run_bytes or had more than max_objects; and (EBUSY)
+ * if other runs leave too little of the former. An object of more than an eighth of
+ * a page counts as the power of two that it fits into.
  */
 #define KMAG_RUN_CHECK		(1U << 0)	/* fill on alloc, check on free */
 struct kmag_ioc_run {

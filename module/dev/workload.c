@@ -23,10 +23,13 @@
 
 #include "workload.h"
 
+/* Pages that runs which are going on may need for their objects, in bytes */
+static atomic64_t kmag_run_reserved;
+
 /**
- * kmag_workload_max_bytes - what the objects of a run may have
+ * kmag_workload_max_bytes - what the objects of all runs may need
  *
- * Return: bytes: half of the memory.
+ * Return: bytes of pages: half of the memory.
  */
 u64 kmag_workload_max_bytes(void)
 {
@@ -119,23 +122,41 @@ static int kmag_run_cpus(const struct kmag_ioc_run *req, struct cpumask *mask)
 	return ret ?: cpumask_empty(mask) ? -EINVAL : 0;
 }
 
-/* Live sets that could be filled, and no more of them than there may be. */
-static int kmag_run_bounds(const struct kmag_workload *load, u32 nr, u32 room)
+/*
+ * What an object needs of the pages it lies on. One that is a little larger than
+ * half a slab has it alone, on either allocator, and a slab is a power of two; of
+ * small ones so many fit that what is left over does not count.
+ */
+static u64 kmag_run_share(const struct kmag_dev_cache *cache)
+{
+	u64 align = max_t(u64, cache->align, sizeof(u64)), stride;
+
+	if (cache->flags & KMAG_CF_HWALIGN)
+		align = max_t(u64, align, cache_line_size());
+	stride = ALIGN(cache->size, align);
+	return stride > PAGE_SIZE / 8 ? roundup_pow_of_two(stride) : stride;
+}
+
+/*
+ * Live sets that could be filled, and no more of them than there may be. Reserves
+ * what they need of the memory that all runs share.
+ */
+static int kmag_run_reserve(struct kmag_workload *load, u32 nr, u32 room)
 {
 	u64 objs = (u64)nr * room, most = 0;
 	u32 i;
 
-	for (i = 0; i < load->nr_caches; i++) {
-		const struct kmag_dev_cache *cache = load->caches[i];
-		u64 align = max_t(u64, cache->align, sizeof(u64));
-
-		if (cache->flags & KMAG_CF_HWALIGN)
-			align = max_t(u64, align, cache_line_size());
-		most = max(most, ALIGN(cache->size, align));
-	}
+	for (i = 0; i < load->nr_caches; i++)
+		most = max(most, kmag_run_share(load->caches[i]));
 	if (nr > KMAG_DEV_MAX_RUN_THREADS || objs > KMAG_DEV_MAX_OBJECTS ||
 	    objs * most > kmag_workload_max_bytes())
 		return -E2BIG;
+	load->reserved = objs * most;
+	if (atomic64_add_return(load->reserved, &kmag_run_reserved) >
+	    kmag_workload_max_bytes()) {
+		atomic64_sub(load->reserved, &kmag_run_reserved);
+		return -EBUSY;
+	}
 	return 0;
 }
 
@@ -370,14 +391,16 @@ int kmag_workload_run(struct kmag_file *file, void *arg)
 
 	nr = req->threads ?: cpumask_weight(mask);
 	room = kmag_pattern_room(load->pattern, req->live);
-	ret = kmag_run_bounds(load, nr, room);
+	ret = kmag_run_reserve(load, nr, room);
 	if (ret)
 		goto out;
 	ret = kmag_players_make(load, req, nr, room);
 	if (ret)
-		goto out;
+		goto err_players;
 	ret = kmag_run_players(file, load, req, mask);
 	kmag_players_free(load);
+err_players:
+	atomic64_sub(load->reserved, &kmag_run_reserved);
 out:
 	free_percpu(load->booked);
 err_booked:

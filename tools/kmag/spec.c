@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "result.h"
 #include "spec.h"
@@ -345,6 +346,18 @@ static unsigned int count_cpus(const struct spec *s, int *missing)
 	return nr;
 }
 
+/* What an object needs of pages, as the kernel counts it. */
+static uint64_t share(uint64_t stride)
+{
+	uint64_t power = sysconf(_SC_PAGESIZE) / 8;
+
+	if (stride <= power)
+		return stride;
+	while (power < stride)
+		power *= 2;
+	return power;
+}
+
 static uint64_t round_up(uint64_t n, uint64_t to)
 {
 	return (n + to - 1) / to * to;
@@ -391,7 +404,7 @@ char *spec_refused(const struct spec *s, const struct kmag_ioc_info *info)
 	if (objs > info->max_objects)
 		return xprintf("%s objects in %u live sets are more than the %s that a run may hold",
 			       commas(objs), threads, commas(info->max_objects));
-	most = round_up(most, s->align > 8 ? s->align : 8);
+	most = share(round_up(most, s->align > 8 ? s->align : 8));
 	if (objs * most > info->max_run_bytes)
 		return xprintf("%s in %u live sets are more than the %s that a run may hold",
 			       bytes(objs * most), threads, bytes(info->max_run_bytes));
