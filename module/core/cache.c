@@ -19,6 +19,7 @@
 #include "evacuate.h"
 #include "latency.h"
 #include "magazine.h"
+#include "park.h"
 #include "reclaim.h"
 #include "registry.h"
 #include "slab.h"
@@ -237,6 +238,8 @@ void kmag_cache_destroy(struct kmag_cache *cache)
 	kmag_latency_set(cache, false);
 	/* First: what the shrinker has in its hands would count as live. */
 	kmag_registry_del(cache);
+	/* A late flush of what NMIs have parked would wake evacuation once more. */
+	kmag_park_flush();
 	kmag_evacuate_exit(cache);
 	kmag_drain(cache);
 	for_each_node(nid)
