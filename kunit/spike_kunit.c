@@ -13,6 +13,7 @@
 #include <linux/string.h>
 
 #include "best.h"
+#include "evacuate.h"
 #include "mark.h"
 #include "reclaim.h"
 #include "slab.h"
@@ -126,6 +127,15 @@ static void wait_for_marks(struct kunit *test, struct spike *s)
 		KUNIT_EXPECT_LE(test, jiffies_to_msecs(looks), 200);
 }
 
+/* To so few objects, what is let be and what CPUs cache is much: in thousandths. */
+static unsigned int few_objects(const struct spike *s)
+{
+	if (!IS_ENABLED(CONFIG_KASAN))
+		return 0;
+	return (s->cache->evac.floor + 2 * s->cache->capacity *
+		num_online_cpus()) * 1000 / s->live;
+}
+
 static void construct(void *obj)
 {
 	memset(obj, 0xa5, 8);
@@ -138,7 +148,7 @@ static void spike(struct kunit *test, unsigned int size, bool roams)
 	/* With what is cached: of one CPU, or of all. */
 	unsigned int most = roams && num_online_cpus() >= 4 ? 1050 : 1030;
 	struct spike s = { .roams = roams };
-	unsigned int i, at, done = 0, slack = 0;
+	unsigned int i, at, done = 0, slack;
 
 	prandom_seed_state(&s.rnd, KMAG_TEST_SEED);
 	s.cache = kmag_test_cache(test, size, 0, 0, construct);
@@ -148,10 +158,7 @@ static void spike(struct kunit *test, unsigned int size, bool roams)
 	kmag_test_alloc(test, s.cache, s.objs, nr);
 	s.live = nr / 10;
 	s.needed = DIV_ROUND_UP(s.live, s.cache->slab_slots);
-	/* To so few objects, what is let be and what CPUs cache is much. */
-	if (IS_ENABLED(CONFIG_KASAN))
-		slack = (s.cache->evac.floor + 2 * s.cache->capacity *
-			 num_online_cpus()) * 1000 / s.live;
+	slack = few_objects(&s);
 	for (i = nr; i > s.live; i--) {
 		at = below(&s, i);
 		swap(s.objs[i - 1], s.objs[at]);
@@ -200,6 +207,58 @@ static void spike_4096(struct kunit *test)
 	spike(test, 4096, false);
 }
 
+/*
+ * Seconds in which few objects are replaced: nothing that evacuation does may hang on
+ * how much is done in one. The worker is kept away, and time is what the test says.
+ */
+static void slow_spike(struct kunit *test)
+{
+	const unsigned int nr = SPIKE_OBJS, a_second = nr / 2000;
+	struct spike s = {};
+	struct kmag_evac *evac;
+	unsigned int i, at, done, slack;
+
+	prandom_seed_state(&s.rnd, KMAG_TEST_SEED);
+	s.cache = kmag_test_cache(test, 256, 0, 0, NULL);
+	evac = &s.cache->evac;
+	kmag_evacuate_off(s.cache);
+	s.node = kmag_test_node(s.cache);
+	s.objs = kmag_test_array(test, nr);
+	kmag_test_alloc(test, s.cache, s.objs, nr);
+	s.live = nr / 10;
+	s.needed = DIV_ROUND_UP(s.live, s.cache->slab_slots);
+	slack = few_objects(&s);
+	for (i = nr; i > s.live; i--) {
+		at = below(&s, i);
+		swap(s.objs[i - 1], s.objs[at]);
+		kmag_cache_free(s.cache, s.objs[i - 1]);
+	}
+	for (done = 0; done < 20 * s.live; done += a_second) {
+		mutex_lock(&s.cache->fence_lock);
+		kmag_evacuate(s.cache);
+		mutex_unlock(&s.cache->fence_lock);
+		evac->interval++;
+		for (i = 0; i < a_second; i++) {
+			at = below(&s, s.live);
+			kmag_cache_free(s.cache, s.objs[at]);
+			s.objs[at] = kmag_cache_alloc(s.cache, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, s.objs[at]);
+		}
+		cond_resched();
+		if ((done + a_second) % (5 * s.live))
+			continue;
+		kunit_info(test, "each replaced %u times: %u/1000 held\n",
+			   (done + a_second) / s.live, held(&s));
+		if (done + a_second >= 10 * s.live)
+			KUNIT_EXPECT_LE(test, held(&s), 1030 + slack);
+	}
+	kunit_info(test, "%lu slabs marked, %lu unmarked, %lu returned\n",
+		   kmag_test_stat(s.cache, KMAG_MARK),
+		   kmag_test_stat(s.cache, KMAG_UNMARK),
+		   kmag_test_stat(s.cache, KMAG_RETURN));
+	kmag_test_free(s.cache, s.objs, s.live);
+}
+
 /* All CPUs cache some of it. */
 static void spike_that_roams(struct kunit *test)
 {
@@ -217,6 +276,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(spike_1024),
 	KUNIT_CASE_SLOW(spike_4096),
 	KUNIT_CASE_SLOW(spike_that_roams),
+	KUNIT_CASE_SLOW(slow_spike),
 	{}
 };
 

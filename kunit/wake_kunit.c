@@ -85,6 +85,25 @@ static void the_last_slab_wakes_it(struct kunit *test)
 	asleep(test, &f);
 }
 
+/* It may be taken back instead. */
+static void the_last_mark_wakes_it(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 15);
+	unsigned int room;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	awake(test, &f, true);
+	room = f.node->free - f.node->empty_free;
+	kmag_test_alloc(test, f.cache, f.objs + f.nr, room);
+	f.nr += room;
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
+	KUNIT_EXPECT_FALSE(test, f.cache->evac.armed);
+	KUNIT_EXPECT_TRUE(test, queued(&f));
+	KUNIT_EXPECT_FALSE(test, run(&f));
+	KUNIT_EXPECT_FALSE(test, f.cache->draining);
+	asleep(test, &f);
+}
+
 /*
  * Slabs drain, and little is left to be gained: demand took a part of them back, and
  * the cache is told to stop with less than a quarter free.
@@ -165,21 +184,46 @@ static void a_tick_wakes_it(struct kunit *test)
 	asleep(test, &dense);
 }
 
-/* A cache that is sparse, and stays so as its slabs rest, is left alone. */
+/*
+ * A cache that is sparse, and stays so as its slabs rest, is left alone; until it
+ * becomes sparser by something else.
+ */
 static void in_vain_is_not_tried_again(struct kunit *test)
 {
 	struct field f = field_make(test, 1, 12);
+	const unsigned int more = 100 * f.slots;
+	void **objs = kmag_test_array(test, more);
+	unsigned int room;
 	struct kmag_slab *slab;
 	unsigned long at = 0;
+	unsigned int i;
 
 	while ((slab = kmag_test_next_slab(f.cache, &at)))
 		slab->rests = f.cache->evac.interval + 100;
 	awake(test, &f, true);
 	KUNIT_EXPECT_EQ(test, kmag_tune_set(f.cache, KMAG_TUNE_WAITS, 0), 0);
 	KUNIT_EXPECT_FALSE(test, run(&f));
-	KUNIT_EXPECT_FALSE(test, f.cache->evac.armed);
+	KUNIT_EXPECT_TRUE(test, f.cache->evac.armed);
 	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
 	KUNIT_EXPECT_FALSE(test, f.cache->draining);
+	/* A flush, and the cache is as sparse as it was. */
+	kmag_cache_free(f.cache, f.objs[--f.nr]);
+	kmag_cache_shrink(f.cache);
+	KUNIT_EXPECT_TRUE(test, f.cache->evac.armed);
+	/* Demand that goes leaves other slabs with an object each. */
+	room = f.node->free;
+	kmag_test_alloc(test, f.cache, f.objs + f.nr, room);
+	kmag_test_alloc(test, f.cache, objs, more);
+	while (room--)
+		kmag_cache_free(f.cache, f.objs[f.nr + room]);
+	for (i = 0; i < more; i++)
+		if (i % f.slots)
+			kmag_cache_free(f.cache, objs[i]);
+	kmag_cache_shrink(f.cache);
+	KUNIT_EXPECT_FALSE(test, f.cache->evac.armed);
+	KUNIT_EXPECT_TRUE(test, queued(&f));
+	for (i = 0; i < more; i += f.slots)
+		kmag_cache_free(f.cache, objs[i]);
 	/* The control: one that may be marked is. */
 	at = 0;
 	while ((slab = kmag_test_next_slab(f.cache, &at)))
@@ -274,6 +318,7 @@ static void exit_ends_it(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_last_slab_wakes_it),
+	KUNIT_CASE(the_last_mark_wakes_it),
 	KUNIT_CASE(packed_wakes_it),
 	KUNIT_CASE(packed_slabs_do_not_rest),
 	KUNIT_CASE(a_tick_wakes_it),

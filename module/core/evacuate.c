@@ -13,7 +13,7 @@
  * its slab, a refill takes slabs back before it takes from them.
  *
  * It is woken by events: a flush that finds its node sparse, or compact again, the
- * last draining slab that becomes empty. Who flushes may be in any context, so
+ * last draining slab that becomes empty or is taken back. Who flushes may be in any context, so
  * an irq_work queues the work item; it waits for nobody and sends nothing.
  *
  * Above: cache.c and reclaim.c. Below: fence, depot and slab.
@@ -29,6 +29,9 @@
 #include "mark.h"
 #include "slab.h"
 #include "tune.h"
+
+/* An eighth of what is away: so many frees change what there is to be done. */
+#define KMAG_EVAC_MANY		8
 
 typedef bool (*node_is)(const struct kmag_cache *cache,
 			const struct kmag_node *node);
@@ -62,6 +65,11 @@ static bool is_sparse(const struct kmag_cache *cache,
 	return kmag_node_sparse(cache, node);
 }
 
+static bool wakes(const struct kmag_cache *cache, const struct kmag_node *node)
+{
+	return kmag_node_wakes(cache, node);
+}
+
 static bool is_draining(const struct kmag_cache *cache,
 			const struct kmag_node *node)
 {
@@ -83,6 +91,18 @@ static unsigned long away(const struct kmag_cache *cache)
 		/* Hints: somebody changes them meanwhile. */
 		sum += READ_ONCE(cache->node[nid]->slots) -
 		       READ_ONCE(cache->node[nid]->free);
+	return sum;
+}
+
+/* Frees, which either went home or were looked at for it. */
+static unsigned long frees(const struct kmag_cache *cache)
+{
+	unsigned long sum = kmag_sum(cache, KMAG_HOME);
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		/* Counted by its CPU meanwhile. */
+		sum += READ_ONCE(per_cpu_ptr(cache->cpu, cpu)->fast.frees);
 	return sum;
 }
 
@@ -220,17 +240,25 @@ static void undo_packed(struct kmag_cache *cache)
 			undo_node(cache, cache->node[nid], 0);
 }
 
-/* Has no slab become empty for too long? */
+/*
+ * Has no slab become empty for too long? That is time in which objects are freed: with
+ * few frees an interval, many intervals count as one.
+ */
 static bool is_hopeless(struct kmag_cache *cache)
 {
 	unsigned long returned = kmag_sum(cache, KMAG_RETURN);
+	unsigned long freed = frees(cache);
 	struct kmag_evac *evac = &cache->evac;
 	u32 now = READ_ONCE(evac->interval);	/* the tick goes on */
 
-	if (returned != evac->returned || !cache->draining)
+	if (returned != evac->returned || !cache->draining) {
 		evac->idle = 0;
-	else if (now != evac->looked)
+		evac->freed = freed;
+	} else if (now != evac->looked &&
+		   freed - evac->freed >= away(cache) / KMAG_EVAC_MANY) {
 		evac->idle++;
+		evac->freed = freed;
+	}
 	evac->returned = returned;
 	evac->looked = now;
 	return evac->idle >= kmag_tuned(cache, KMAG_TUNE_PATIENCE);
@@ -257,12 +285,38 @@ static bool still_falls(struct kmag_cache *cache)
 	unsigned long was = evac->away;
 
 	evac->away = away(cache);
-	if ((!was || evac->away < was - was / 8) &&
+	if ((!was || evac->away < was - was / KMAG_EVAC_MANY) &&
 	    evac->waits++ < kmag_tuned(cache, KMAG_TUNE_WAITS))
 		return true;
 	evac->away = 0;
 	evac->waits = 0;
 	return false;
+}
+
+/*
+ * After marks could not be set though a node is sparse, or could: what flushes have
+ * to find besides to wake us. Else each of them would.
+ */
+static void note_vain(struct kmag_cache *cache, bool in_vain)
+{
+	struct kmag_node *node;
+	unsigned long flags;
+	int nid;
+
+	for_each_node(nid) {
+		node = cache->node[nid];
+		raw_spin_lock_irqsave(&node->lock, flags);
+		node->vain = in_vain && kmag_node_sparse(cache, node) ?
+			     kmag_node_spare(node) : 0;
+		raw_spin_unlock_irqrestore(&node->lock, flags);
+	}
+}
+
+/* What events tell. They are lost while none may wake us. */
+static bool is_wanted(struct kmag_cache *cache)
+{
+	return any_node(cache, wakes) || any_node(cache, is_packed) ||
+	       (READ_ONCE(cache->draining) && !any_node(cache, is_draining));
 }
 
 static void queue(struct kmag_cache *cache, unsigned long delay)
@@ -282,21 +336,19 @@ static void evac_work(struct work_struct *work)
 	struct kmag_cache *cache = container_of(to_delayed_work(work),
 						struct kmag_cache, evac.work);
 	bool wait, lazy = READ_ONCE(cache->retention) == KMAG_LAZY;
-	bool in_vain = lazy;
 
 	mutex_lock(&cache->fence_lock);
 	wait = !lazy && any_node(cache, is_sparse) && still_falls(cache);
 	if (lazy)
 		undo_all(cache, 0);
 	else if (!wait)
-		/* If it stays sparse, and nothing can be marked, it has to rest. */
-		in_vain = !kmag_evacuate(cache) && any_node(cache, is_sparse);
+		note_vain(cache, !kmag_evacuate(cache));
 	end_if_done(cache);
 	mutex_unlock(&cache->fence_lock);
 
 	/* Looks after it has armed: the last event may have been meanwhile. */
-	WRITE_ONCE(cache->evac.armed, !wait && !in_vain);
-	if (wait || (!in_vain && any_node(cache, is_sparse)))
+	WRITE_ONCE(cache->evac.armed, !wait && !lazy);
+	if (wait || (!lazy && is_wanted(cache)))
 		queue(cache, delay(cache));
 }
 
@@ -311,18 +363,19 @@ static void evac_poke(struct irq_work *poke)
 
 void kmag_evacuate_tick(struct kmag_cache *cache)
 {
+	bool lazy = READ_ONCE(cache->retention) == KMAG_LAZY;
 	struct kmag_evac *evac = &cache->evac;
 
 	if (READ_ONCE(evac->off))
 		return;
 	/* Marks look at it, at any time. */
 	WRITE_ONCE(evac->interval, evac->interval + 1);
-	if (READ_ONCE(cache->draining) ||
-	    (READ_ONCE(cache->retention) != KMAG_LAZY &&
-	     any_node(cache, is_sparse)))
+	/* First, as in evac_work(). */
+	WRITE_ONCE(evac->armed, !lazy);
+	if (READ_ONCE(cache->draining) || (!lazy && any_node(cache, is_sparse)))
 		queue(cache, 0);
 	else
-		WRITE_ONCE(evac->armed, READ_ONCE(cache->retention) != KMAG_LAZY);
+		note_vain(cache, false);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate_tick);
 

@@ -227,6 +227,7 @@ struct kmag_depot {
  * @nr_draining: draining slabs
  * @draining_slots: objects they have room for
  * @draining_bytes: their pages
+ * @vain: free slots that were too many, in slabs that had to rest; else 0
  * @bytes: pages of these slabs
  * @tail: of those, bytes behind the last object
  * @meta: bytes of descriptors
@@ -248,6 +249,7 @@ struct kmag_node {
 	unsigned long nr_draining;
 	unsigned long draining_slots;
 	unsigned long draining_bytes;
+	long vain;
 	unsigned long bytes;
 	unsigned long tail;
 	unsigned long meta;
@@ -268,7 +270,8 @@ struct kmag_node {
  * @away: objects away when @work looked last, and waited; else 0
  * @returned: KMAG_RETURN when it changed last
  * @looked: @interval when that was looked at last
- * @idle: intervals since it changed
+ * @freed: frees when @idle changed last
+ * @idle: intervals since it changed, but for those with few frees
  * @since: when @cache->draining was accounted for last, jiffies
  *
  * From @waits on: under cache->fence_lock.
@@ -285,6 +288,7 @@ struct kmag_evac {
 	unsigned int waits;
 	unsigned long away;
 	unsigned long returned;
+	unsigned long freed;
 	u32 looked;
 	unsigned int idle;
 	unsigned long since;

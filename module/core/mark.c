@@ -144,6 +144,8 @@ unsigned int kmag_mark_take_back(struct kmag_cache *cache,
 		had += slab->slots - slab->inuse;
 		taken++;
 	}
+	if (taken && !node->nr_draining)
+		kmag_mark_poke(cache);
 	return taken;
 }
 

@@ -45,18 +45,31 @@ static inline unsigned long kmag_node_away(const struct kmag_node *node)
 	return node->slots - node->free;
 }
 
-/* Is it worth while to mark some? */
-static inline bool kmag_node_sparse(const struct kmag_cache *cache,
-				    const struct kmag_node *node)
+static inline bool kmag_node_exceeds(const struct kmag_cache *cache,
+				     const struct kmag_node *node, long spare)
 {
 	enum kmag_tune above = node->nr_draining ? KMAG_TUNE_MORE :
 						   KMAG_TUNE_START;
-	long excess = kmag_node_spare(node) -
-		      (long)READ_ONCE(cache->evac.floor); /* may be tuned */
+	/* It may be tuned. */
+	long excess = spare - (long)READ_ONCE(cache->evac.floor);
 
 	return excess > 0 &&
 	       (unsigned long)excess * kmag_tuned(cache, above) >
 	       kmag_node_away(node);
+}
+
+/* Is it worth while to mark some? */
+static inline bool kmag_node_sparse(const struct kmag_cache *cache,
+				    const struct kmag_node *node)
+{
+	return kmag_node_exceeds(cache, node, kmag_node_spare(node));
+}
+
+/* The same, but for what could not be marked when it was tried last. */
+static inline bool kmag_node_wakes(const struct kmag_cache *cache,
+				   const struct kmag_node *node)
+{
+	return kmag_node_exceeds(cache, node, kmag_node_spare(node) - node->vain);
 }
 
 /* Are some marked, though there is little left to be gained? */

@@ -472,7 +472,7 @@ static void **give_batch(struct kmag_cache *cache, void **objs, void **end,
 		objs = slab_give(cache, node, slab, objs, end, left);
 		slab = objs != end ? slab_of_cache(cache, *objs, &near) : NULL;
 	} while (slab && slab->nid == node->nid);
-	if (unlikely(kmag_node_sparse(cache, node) ||
+	if (unlikely(kmag_node_wakes(cache, node) ||
 		     kmag_node_packed(cache, node)))
 		kmag_mark_poke(cache);
 	raw_spin_unlock_irqrestore(&node->lock, flags);

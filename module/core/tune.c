@@ -41,7 +41,10 @@ const struct kmag_tunable kmag_tunables[] = {
 	 * demand that comes and goes does not take marks along.
 	 */
 	[KMAG_TUNE_REST] = { "rest", 4, 0, 100000 },
-	/* Intervals without a slab coming back: those that are left may never. */
+	/*
+	 * Intervals without a slab coming back, in each of which an eighth of what is
+	 * away was freed: those that are left may never.
+	 */
 	[KMAG_TUNE_PATIENCE] = { "patience", 10, 1, 100000 },
 	/* Intervals that those rest then: frees are cheap most of the time. */
 	[KMAG_TUNE_HOPELESS] = { "hopeless", 60, 1, 100000 },
