@@ -142,6 +142,52 @@ TEST_F_TIMEOUT(load, again_and_again, 120)
 	}
 }
 
+/* Slabs of the cache that drain, or -1 */
+static long draining(int fd, const char *name)
+{
+	struct kmag_snap_head *head = kmag_snapshot(fd);
+	const struct kmag_snap_cache *cache;
+	long nr = -1;
+
+	cache = head ? kmag_snap_find(head, name) : NULL;
+	if (cache)
+		nr = cache->draining;
+	free(head);
+	return nr;
+}
+
+/* A spike is over, and the modules go before, while, and after its slabs are marked. */
+TEST_F_TIMEOUT(load, while_slabs_drain, 240)
+{
+	static __u32 objs[16000], gone[16000];
+	__u32 id, nr, i, n;
+	int round, seen = 0;
+
+	if (variant->backend != KMAG_BACKEND_KMAG)
+		SKIP(return, "the kernel's caches have no such slabs");
+	for (round = 0; round < 20; round++) {
+		nr = 16000;
+		ASSERT_EQ(kmag_create(self->fd, variant->backend, "drains", 256,
+				      0, &id), 0);
+		ASSERT_EQ(kmag_alloc(self->fd, id, 0, 0, &nr, objs), 0);
+		for (i = 0, n = 0; i < nr; i++)
+			if (i % 16)
+				gone[n++] = objs[i];
+		ASSERT_EQ(kmag_free(self->fd, id, 0, &n, gone, NULL), 0);
+		usleep(round * 10000);
+		seen += draining(self->fd, "drains") > 0;
+		close(self->fd);
+		ASSERT_EQ(unload("kmag_dev"), 0);
+		ASSERT_EQ(unload("kmag"), 0);
+		ASSERT_EQ(load("kmag"), 0);
+		ASSERT_EQ(load("kmag_dev"), 0);
+		self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+		ASSERT_GE(self->fd, 0);
+	}
+	TH_LOG("slabs drained in %d of %d rounds", seen, round);
+	EXPECT_GT(seen, 0);
+}
+
 /* A workload that would not end for an hour. */
 static int run_for_ever(int fd, __u32 id, __u32 duration_ms)
 {
