@@ -34,7 +34,7 @@ FIXTURE_SETUP(pace)
 
 	if (access(EVENTS "enable", F_OK))
 		SKIP(return, "no tracepoints in this kernel");
-	ASSERT_EQ(trace_begin(), 0);
+	ASSERT_EQ(trace_begin("global"), 0);
 	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);

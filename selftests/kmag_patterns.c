@@ -44,7 +44,7 @@ FIXTURE_SETUP(pattern)
 
 	if (access(EVENTS "enable", F_OK))
 		SKIP(return, "no tracepoints in this kernel");
-	ASSERT_EQ(trace_begin(), 0);
+	ASSERT_EQ(trace_begin("counter"), 0);
 	self->bed.fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->bed.fd, 0);
 	ASSERT_EQ(kmag_call(self->bed.fd, KMAG_IOC_INFO, &info), 0);

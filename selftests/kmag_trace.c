@@ -73,7 +73,7 @@ FIXTURE_SETUP(trace)
 {
 	if (access(EVENTS "enable", F_OK))
 		SKIP(return, "no tracepoints in this kernel");
-	ASSERT_EQ(trace_begin(), 0);
+	ASSERT_EQ(trace_begin("global"), 0);
 	self->fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(kmag_create(self->fd, KMAG_BACKEND_KMAG, "traced", 100, 0,

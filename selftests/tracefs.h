@@ -82,13 +82,16 @@ static inline long long event_us(const char *line)
 		seconds * 1000000 + micros : -1;
 }
 
-/* Events of several CPUs are put in order by their time. */
-static inline int trace_begin(void)
+/*
+ * Events of several CPUs are put in order by @clock: "global" tells the time, but
+ * only "counter" tells for sure which was first.
+ */
+static inline int trace_begin(const char *clock)
 {
 	int ret = write_file(EVENTS "enable", "0");
 
 	ret = ret ?: write_file(TRACING "buffer_size_kb", "8192");
-	ret = ret ?: write_file(TRACING "trace_clock", "global");
+	ret = ret ?: write_file(TRACING "trace_clock", clock);
 	return ret ?: write_file(TRACING "trace", "");
 }
 

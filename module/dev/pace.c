@@ -43,16 +43,20 @@ static void kmag_pace_end(struct kmag_player *p)
 	smp_store_release(&p->over, true);
 }
 
-/* For how long all rest now. */
-static u64 kmag_pace_rest(const struct kmag_workload *load, u64 now)
+/* For how long all rest now; if they do not, *@work: for how long they work. */
+static u64 kmag_pace_rest(const struct kmag_workload *load, u64 now, u64 *work)
 {
 	u64 at;
 
+	*work = U64_MAX;
 	if (!load->off_ns)
 		return 0;
 	div64_u64_rem(now - load->workers->start, load->on_ns + load->off_ns,
 		      &at);
-	return at < load->on_ns ? 0 : load->on_ns + load->off_ns - at;
+	if (at >= load->on_ns)
+		return load->on_ns + load->off_ns - at;
+	*work = load->on_ns - at;
+	return 0;
 }
 
 static u64 kmag_pace_ops(const struct kmag_player *p)
@@ -61,8 +65,8 @@ static u64 kmag_pace_ops(const struct kmag_player *p)
 }
 
 /*
- * Up to @max steps, at most until @limit_ns have gone by. They end early when
- * there is nothing to do, which is counted.
+ * Up to @max steps, at most until @limit_ns have gone by, if that is not U64_MAX.
+ * They end early when there is nothing to do, which is counted.
  */
 static void kmag_pace_piece(struct kmag_player *p, unsigned int max,
 			    u64 limit_ns)
@@ -79,7 +83,7 @@ static void kmag_pace_piece(struct kmag_player *p, unsigned int max,
 		/* Filling and checking may take long, objects being large. */
 		if (sleeps && p->load->check)
 			cond_resched();
-		if (!sleeps && ktime_get_ns() - start > limit_ns)
+		if (limit_ns != U64_MAX && ktime_get_ns() - start > limit_ns)
 			break;
 	}
 
@@ -95,18 +99,18 @@ static void kmag_pace_piece(struct kmag_player *p, unsigned int max,
 
 static void kmag_pace_thread(struct kmag_player *p)
 {
-	u64 rest;
+	u64 rest, work;
 
 	while (!kmag_pace_over(p)) {
 		cond_resched();
-		rest = kmag_pace_rest(p->load, ktime_get_ns());
+		rest = kmag_pace_rest(p->load, ktime_get_ns(), &work);
 		if (rest) {
 			rest = min(rest, KMAG_PACE_REST_NS);
 			rest = div_u64(rest, NSEC_PER_USEC) + 1;
 			usleep_range(rest, rest + KMAG_PACE_NAP_US);
 			continue;
 		}
-		kmag_pace_piece(p, KMAG_PACE_PIECE, 0);
+		kmag_pace_piece(p, KMAG_PACE_PIECE, work);
 		if (p->idle > KMAG_PACE_SPINS)
 			usleep_range(KMAG_PACE_NAP_US, 2 * KMAG_PACE_NAP_US);
 		else if (p->idle)
@@ -142,7 +146,7 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 {
 	struct kmag_player *p = container_of(timer, struct kmag_player, timer);
 	const struct kmag_workload *load = p->load;
-	u64 now = ktime_get_ns(), rest;
+	u64 now = ktime_get_ns(), rest, work;
 
 	/* What was promised is what is tried. */
 	WARN_ON_ONCE(load->mode == KMAG_RUN_HARDIRQ ? !in_hardirq() :
@@ -151,9 +155,9 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 		complete(&p->done);
 		return HRTIMER_NORESTART;
 	}
-	rest = kmag_pace_rest(load, now);
+	rest = kmag_pace_rest(load, now, &work);
 	if (!rest) {
-		kmag_pace_piece(p, load->steps, KMAG_PACE_IRQ_NS);
+		kmag_pace_piece(p, load->steps, min_t(u64, work, KMAG_PACE_IRQ_NS));
 		p->took_ns = ktime_get_ns() - now;
 	}
 	/* Turns that come to rest together are not all due when the rest is over. */

@@ -21,7 +21,7 @@ is()
 	up)		! uname -v | grep -qw SMP ;;
 	kcsan)		awk '/^(enabled|setup_watchpoints): / && $2 > 0 { n++ }
 				END { exit n != 2 }' /sys/kernel/debug/kcsan ;;
-	debug)		dmesg | grep -q 'KernelAddressSanitizer initialized' &&
+	debug)		grep -qw kasan_report /proc/kallsyms &&
 			grep -q 'debug_locks: *1$' /proc/lockdep_stats ;;
 	next)		uname -r | awk -F '[.-]' '{ exit $1 * 1000 + $2 < 7003 }' ;;
 	*)		false ;;
