@@ -197,13 +197,18 @@ static u32 grow(void)
 	return least;
 }
 
+static bool same_page(const void *a, const void *b)
+{
+	return (((unsigned long)a ^ (unsigned long)b) & PAGE_MASK) == 0;
+}
+
 /*
  * While slabs drain: every other slab keeps two objects, which go home, the
  * others twelve, which stay. Before, a free costs what it always does.
  */
 static void drain(void)
 {
-	u32 cost, plain = U32_MAX, stays = U32_MAX, home = U32_MAX;
+	u32 cost, plain = U32_MAX, stays = U32_MAX, home = U32_MAX, last = U32_MAX;
 	unsigned int i, at = 0, slabs = 0, kept = 0;
 	unsigned long page = 0;
 
@@ -233,9 +238,20 @@ static void drain(void)
 		else if (cost > HOME)
 			home = min(home, cost);
 	}
+	/* What went home left one behind. */
+	for (i = 0; i < kept; i++) {
+		if (objs[i] || i + 2 >= kept ||
+		    same_page(objs[i + 1], objs[i + 2]))
+			continue;
+		cost = free_cost(objs[i + 1]);
+		objs[i + 1] = NULL;
+		if (cost > HOME)
+			last = min(last, cost);
+	}
 	tell("free_plain", plain);
 	tell("free_stays", stays);
 	tell("free_home", home);
+	tell("free_last", last);
 	give(kept);
 }
 
