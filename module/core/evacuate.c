@@ -13,8 +13,8 @@
  * its slab, a refill takes slabs back before it takes from them.
  *
  * It is woken by events: a flush that finds its node sparse, or compact again, the
- * last draining slab that becomes empty or is taken back. Who flushes may be in any context, so
- * an irq_work queues the work item; it waits for nobody and sends nothing.
+ * last draining slab that becomes empty or is taken back. Who flushes may be in any
+ * context, so an irq_work queues the work item; it waits for nobody and sends nothing.
  *
  * Above: cache.c and reclaim.c. Below: fence, depot and slab.
  */
