@@ -176,6 +176,7 @@ int load_run(struct load *l, const struct spec *s, enum kmag_backend backend)
 	if (refused) {
 		say("%s", refused);
 		free(refused);
+		l->err = EINVAL;
 		goto out;
 	}
 	ret = create(l, fd, s, caches);
