@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmag_irqtest - hard interrupts against the fast path of the task they hit.
+ * kmag_irqtest - interrupts against the fast path of what they hit.
  *
  * On each CPU a pinned thread allocates and frees at random from one cache,
- * while a timer in hard interrupt context does so every 50 microseconds and
- * another thread shrinks the cache over and over. An object says who owns it:
- * whoever gets one that is owned, or gives back one that is not, has found a
- * doubled object. In the end all are freed and the cache is shrunk: what has
- * not come back to a slab was lost.
+ * while a timer in hard interrupt context does so every 50 microseconds, one in
+ * soft interrupt context, which the first may hit, does too, and another thread
+ * shrinks the cache over and over. An object says who owns it: whoever gets one that
+ * is owned, or gives back one that is not, has found a doubled object. In the end all
+ * are freed and the cache is shrunk: what has not come back to a slab was lost.
  *
  * All of this proves something only if interrupts came in the middle of the
  * fast path. kmag counts that (busy): no collision, no verdict. Loading the
@@ -56,7 +56,8 @@ module_param(secs, uint, 0444);
 MODULE_PARM_DESC(secs, "how long");
 
 /* Results. */
-static unsigned long collisions, doubled, foreign, lost, ops, irq_ops, shrinks;
+static unsigned long collisions, doubled, foreign, lost, shrinks;
+static unsigned long ops, irq_ops, softirq_ops;
 module_param(collisions, ulong, 0444);
 MODULE_PARM_DESC(collisions, "interrupts in the middle of the fast path");
 module_param(doubled, ulong, 0444);
@@ -68,7 +69,9 @@ MODULE_PARM_DESC(lost, "objects that never came back");
 module_param(ops, ulong, 0444);
 MODULE_PARM_DESC(ops, "of threads");
 module_param(irq_ops, ulong, 0444);
-MODULE_PARM_DESC(irq_ops, "of interrupts");
+MODULE_PARM_DESC(irq_ops, "of hard interrupts");
+module_param(softirq_ops, ulong, 0444);
+MODULE_PARM_DESC(softirq_ops, "of soft interrupts");
 module_param(shrinks, ulong, 0444);
 MODULE_PARM_DESC(shrinks, "fences that went by meanwhile");
 
@@ -84,24 +87,38 @@ struct it_obj {
 	char pad[56];
 };
 
+enum { IT_HARD, IT_SOFT, IT_IRQS };
+
+struct it_cpu;
+
 /**
- * struct it_cpu - what happens on a CPU
- * @timer: the interrupt
- * @task: the thread
- * @ops: of the thread
- * @irq_ops: of the interrupt
- * @held: by the interrupt
- * @seen: @ops at the last interrupt
+ * struct it_irq - a timer's interrupts on a CPU
+ * @timer: the timer
+ * @cpu: the CPU
+ * @ops: what they did
+ * @held: what they hold
+ * @seen: what the thread had done at the last one
  * @period: to the next one, in ns
  */
-struct it_cpu {
+struct it_irq {
 	struct hrtimer timer;
-	struct task_struct *task;
+	struct it_cpu *cpu;
 	unsigned long ops;
-	unsigned long irq_ops;
 	struct it_obj *held[IT_OBJS];
 	unsigned long seen;
 	u64 period;
+};
+
+/**
+ * struct it_cpu - what happens on a CPU
+ * @task: the thread
+ * @ops: of the thread
+ * @irq: what comes in between
+ */
+struct it_cpu {
+	struct task_struct *task;
+	unsigned long ops;
+	struct it_irq irq[IT_IRQS];
 };
 
 static struct kmag_cache *cache;
@@ -174,15 +191,15 @@ static void it_give(struct it_obj *obj)
  * A virtual CPU that gets little of a real one could be busy with interrupts
  * alone: while its thread gets nowhere, they come less often.
  */
-static void it_next(struct it_cpu *cpu)
+static void it_next(struct it_irq *irq)
 {
-	if (cpu->ops != cpu->seen)
-		cpu->period = IT_PERIOD_NS;
+	if (irq->cpu->ops != irq->seen)
+		irq->period = IT_PERIOD_NS;
 	else
-		cpu->period = min_t(u64, 2 * cpu->period, IT_PERIOD_MAX);
-	cpu->seen = cpu->ops;
-	hrtimer_set_expires(&cpu->timer,
-			    ktime_add_ns(ktime_get(), cpu->period));
+		irq->period = min_t(u64, 2 * irq->period, IT_PERIOD_MAX);
+	irq->seen = irq->cpu->ops;
+	hrtimer_set_expires(&irq->timer,
+			    ktime_add_ns(ktime_get(), irq->period));
 }
 
 /*
@@ -191,36 +208,52 @@ static void it_next(struct it_cpu *cpu)
  */
 static enum hrtimer_restart it_tick(struct hrtimer *timer)
 {
-	struct it_cpu *cpu = container_of(timer, struct it_cpu, timer);
+	struct it_irq *irq = container_of(timer, struct it_irq, timer);
 	unsigned int i;
 
 	for (i = 0; i < IT_OBJS; i++) {
-		if (cpu->held[i]) {
-			it_give(cpu->held[i]);
-			cpu->held[i] = NULL;
+		if (irq->held[i]) {
+			it_give(irq->held[i]);
+			irq->held[i] = NULL;
 		} else {
-			cpu->held[i] = it_take(GFP_ATOMIC | __GFP_NOWARN);
+			irq->held[i] = it_take(GFP_ATOMIC | __GFP_NOWARN);
 		}
 	}
-	cpu->irq_ops += IT_OBJS;
+	irq->ops += IT_OBJS;
 
 	/* Pairs with the end of it_run(). */
 	if (READ_ONCE(stop))
 		return HRTIMER_NORESTART;
-	it_next(cpu);
+	it_next(irq);
 	return HRTIMER_RESTART;
 }
 
 static void it_arm(void *unused)
 {
+	static const enum hrtimer_mode modes[IT_IRQS] = {
+		HRTIMER_MODE_REL_PINNED_HARD, HRTIMER_MODE_REL_PINNED_SOFT,
+	};
 	struct it_cpu *cpu = this_cpu_ptr(cpus);
-	struct hrtimer *timer = &cpu->timer;
+	unsigned int i;
 
-	cpu->period = IT_PERIOD_NS;
-	hrtimer_setup(timer, it_tick, CLOCK_MONOTONIC,
-		      HRTIMER_MODE_REL_PINNED_HARD);
-	hrtimer_start(timer, ns_to_ktime(IT_PERIOD_NS),
-		      HRTIMER_MODE_REL_PINNED_HARD);
+	for (i = 0; i < IT_IRQS; i++) {
+		struct it_irq *irq = &cpu->irq[i];
+
+		irq->cpu = cpu;
+		irq->period = IT_PERIOD_NS;
+		hrtimer_setup(&irq->timer, it_tick, CLOCK_MONOTONIC, modes[i]);
+		hrtimer_start(&irq->timer, ns_to_ktime(IT_PERIOD_NS), modes[i]);
+	}
+}
+
+static void it_disarm(struct it_irq *irq)
+{
+	unsigned int i;
+
+	hrtimer_cancel(&irq->timer);
+	for (i = 0; i < IT_OBJS; i++)
+		if (irq->held[i])
+			it_give(irq->held[i]);
 }
 
 static int it_thread(void *data)
@@ -283,14 +316,9 @@ static void it_run(void)
 		kthread_stop(per_cpu_ptr(cpus, id)->task);
 	/* Timers see it and do not start again. */
 	WRITE_ONCE(stop, true);
-	for_each_online_cpu(id) {
-		struct it_cpu *cpu = per_cpu_ptr(cpus, id);
-
-		hrtimer_cancel(&cpu->timer);
-		for (i = 0; i < IT_OBJS; i++)
-			if (cpu->held[i])
-				it_give(cpu->held[i]);
-	}
+	for_each_online_cpu(id)
+		for (i = 0; i < IT_IRQS; i++)
+			it_disarm(&per_cpu_ptr(cpus, id)->irq[i]);
 	on_each_cpu(it_mend, NULL, 1);
 	if (!IS_ERR_OR_NULL(shrinker))
 		kthread_stop(shrinker);
@@ -314,10 +342,12 @@ static int it_count(void)
 	foreign = atomic_long_read(&nr_foreign);
 	for_each_online_cpu(id) {
 		ops += per_cpu_ptr(cpus, id)->ops;
-		irq_ops += per_cpu_ptr(cpus, id)->irq_ops;
+		irq_ops += per_cpu_ptr(cpus, id)->irq[IT_HARD].ops;
+		softirq_ops += per_cpu_ptr(cpus, id)->irq[IT_SOFT].ops;
 	}
-	pr_info("%lu operations of threads, %lu of interrupts, %lu shrinks: %lu collisions, %lu doubled, %lu foreign, %lu lost\n",
-		ops, irq_ops, shrinks, collisions, doubled, foreign, lost);
+	pr_info("%lu operations of threads, %lu and %lu of hard and soft interrupts, %lu shrinks: %lu collisions, %lu doubled, %lu foreign, %lu lost\n",
+		ops, irq_ops, softirq_ops, shrinks, collisions, doubled,
+		foreign, lost);
 	return 0;
 }
 
