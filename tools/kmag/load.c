@@ -57,7 +57,8 @@ static int submit(struct load *l, int fd)
 	progress_end();
 	if (!ret)
 		return KMAG_EXIT_OK;
-	l->err = errno = err;
+	l->err = err;
+	errno = err;
 	if (err == EOPNOTSUPP && l->run.mode == KMAG_RUN_HARDIRQ)
 		say("this kernel's hard interrupts cannot allocate (PREEMPT_RT)");
 	else if (err == E2BIG)

@@ -74,7 +74,9 @@ static int try_load(struct load *load, const struct spec *s, enum kmag_backend b
 {
 	int ret = load_run(load, s, backend), tries;
 
-	for (tries = 0; ret && load->err == EINVAL && s->cpus_len && !lacks_cpu(s) && tries < 3; tries++) {
+	for (tries = 0; ret && tries < 3; tries++) {
+		if (load->err != EINVAL || !s->cpus_len || lacks_cpu(s))
+			break;
 		load_free(load);
 		ret = load_run(load, s, backend);
 	}
