@@ -136,6 +136,24 @@ static unsigned int few_objects(const struct spike *s)
 		num_online_cpus()) * 1000 / s->live;
 }
 
+/* Allocate @nr objects, and free nine of ten at random. */
+static void rise_and_fall(struct kunit *test, struct spike *s, unsigned int nr)
+{
+	unsigned int i, at;
+
+	prandom_seed_state(&s->rnd, KMAG_TEST_SEED);
+	s->node = kmag_test_node(s->cache);
+	s->objs = kmag_test_array(test, nr);
+	kmag_test_alloc(test, s->cache, s->objs, nr);
+	s->live = nr / 10;
+	s->needed = DIV_ROUND_UP(s->live, s->cache->slab_slots);
+	for (i = nr; i > s->live; i--) {
+		at = below(s, i);
+		swap(s->objs[i - 1], s->objs[at]);
+		kmag_cache_free(s->cache, s->objs[i - 1]);
+	}
+}
+
 static void construct(void *obj)
 {
 	memset(obj, 0xa5, 8);
@@ -148,22 +166,12 @@ static void spike(struct kunit *test, unsigned int size, bool roams)
 	/* With what is cached: of one CPU, or of all. */
 	unsigned int most = roams && num_online_cpus() >= 4 ? 1050 : 1030;
 	struct spike s = { .roams = roams };
-	unsigned int i, at, done = 0, slack;
+	unsigned int i, done = 0, slack;
 
-	prandom_seed_state(&s.rnd, KMAG_TEST_SEED);
 	s.cache = kmag_test_cache(test, size, 0, 0, construct);
 	kmag_retain(s.cache, KMAG_WORKING_SET);
-	s.node = kmag_test_node(s.cache);
-	s.objs = kmag_test_array(test, nr);
-	kmag_test_alloc(test, s.cache, s.objs, nr);
-	s.live = nr / 10;
-	s.needed = DIV_ROUND_UP(s.live, s.cache->slab_slots);
+	rise_and_fall(test, &s, nr);
 	slack = few_objects(&s);
-	for (i = nr; i > s.live; i--) {
-		at = below(&s, i);
-		swap(s.objs[i - 1], s.objs[at]);
-		kmag_cache_free(s.cache, s.objs[i - 1]);
-	}
 	wait_for_marks(test, &s);
 	find_best(test, &s);
 	kunit_info(test, "%u bytes, %u live, each replaced 0 times: %u/1000 held\n",
@@ -218,21 +226,11 @@ static void slow_spike(struct kunit *test)
 	struct kmag_evac *evac;
 	unsigned int i, at, done, slack;
 
-	prandom_seed_state(&s.rnd, KMAG_TEST_SEED);
 	s.cache = kmag_test_cache(test, 256, 0, 0, NULL);
 	evac = &s.cache->evac;
 	kmag_evacuate_off(s.cache);
-	s.node = kmag_test_node(s.cache);
-	s.objs = kmag_test_array(test, nr);
-	kmag_test_alloc(test, s.cache, s.objs, nr);
-	s.live = nr / 10;
-	s.needed = DIV_ROUND_UP(s.live, s.cache->slab_slots);
+	rise_and_fall(test, &s, nr);
 	slack = few_objects(&s);
-	for (i = nr; i > s.live; i--) {
-		at = below(&s, i);
-		swap(s.objs[i - 1], s.objs[at]);
-		kmag_cache_free(s.cache, s.objs[i - 1]);
-	}
 	for (done = 0; done < 20 * s.live; done += a_second) {
 		mutex_lock(&s.cache->fence_lock);
 		kmag_evacuate(s.cache);
