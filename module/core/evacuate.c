@@ -285,7 +285,7 @@ static bool still_falls(struct kmag_cache *cache)
 	unsigned long was = evac->away;
 
 	evac->away = away(cache);
-	if ((!was || evac->away < was - was / KMAG_EVAC_MANY) &&
+	if ((!was || evac->away < was - was / kmag_tuned(cache, KMAG_TUNE_FALL)) &&
 	    evac->waits++ < kmag_tuned(cache, KMAG_TUNE_WAITS))
 		return true;
 	evac->away = 0;

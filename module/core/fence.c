@@ -18,6 +18,7 @@
 #include "fence.h"
 #include "gate.h"
 #include "slab.h"
+#include "trace.h"
 
 static void gate_close(struct kmag_cache *cache, struct kmag_cpu *cpu,
 		       enum kmag_gate gate)
@@ -56,6 +57,7 @@ static void fence(struct kmag_cache *cache, enum kmag_gate gate)
 	synchronize_rcu();
 	for_each_possible_cpu(nr)
 		gate_drain(cache, per_cpu_ptr(cache->cpu, nr));
+	trace_kmag_fence(cache, gate == KMAG_GATE_MARKED);
 }
 
 void kmag_fence(struct kmag_cache *cache)

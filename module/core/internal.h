@@ -96,7 +96,8 @@ struct kmag_latency;
  * @KMAG_TUNE_ROOM: so much stays free, 1/n
  * @KMAG_TUNE_SLABS: slabs to be gained at least
  * @KMAG_TUNE_DELAY_MS: from one look at a sparse cache to the next
- * @KMAG_TUNE_WAITS: looks that wait while a spike goes on
+ * @KMAG_TUNE_FALL: a spike goes on while more than 1/n goes from look to look
+ * @KMAG_TUNE_WAITS: looks that wait for it
  * @KMAG_TUNE_REST: intervals that a slab which was taken back is left alone
  * @KMAG_TUNE_PATIENCE: intervals in which no slab came back, until it gives up
  * @KMAG_TUNE_HOPELESS: intervals that those slabs are left alone then
@@ -109,6 +110,7 @@ enum kmag_tune {
 	KMAG_TUNE_ROOM,
 	KMAG_TUNE_SLABS,
 	KMAG_TUNE_DELAY_MS,
+	KMAG_TUNE_FALL,
 	KMAG_TUNE_WAITS,
 	KMAG_TUNE_REST,
 	KMAG_TUNE_PATIENCE,

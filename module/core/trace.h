@@ -232,6 +232,32 @@ DEFINE_EVENT(kmag_marks, kmag_unmark,
 	TP_ARGS(cache, node, slabs)
 );
 
+/*
+ * A fence is over: of what a CPU had cached before, nothing is cached any more, or,
+ * after marks, nothing that drains.
+ */
+TRACE_EVENT(kmag_fence,
+
+	TP_PROTO(const struct kmag_cache *cache, bool marked),
+
+	TP_ARGS(cache, marked),
+
+	TP_STRUCT__entry(
+		__array(char, name, KMAG_NAME_LEN)
+		__field(u32, id)
+		__field(bool, marked)
+	),
+
+	TP_fast_assign(
+		memcpy(__entry->name, cache->name, KMAG_NAME_LEN);
+		__entry->id = cache->id;
+		__entry->marked = marked;
+	),
+
+	TP_printk("name=%s-%u drained=%s", __entry->name, __entry->id,
+		  __entry->marked ? "marked" : "all")
+);
+
 #endif /* _KMAG_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -27,15 +27,21 @@ const struct kmag_tunable kmag_tunables[] = {
 	/* Slabs that are gained at least, to be worth a grace period. */
 	[KMAG_TUNE_SLABS] = { "slabs", 8, 1, 65536 },
 	/*
-	 * From one look at a sparse cache to the next. With WAITS it leaves half
-	 * of 100 ms for the grace period.
+	 * From one look at a sparse cache to the next. Two follow the last free of a
+	 * spike: that leaves most of 100 ms for the grace period.
 	 */
 	[KMAG_TUNE_DELAY_MS] = { "delay_ms", 10, 1, 60000 },
 	/*
-	 * So many looks find fewer and fewer objects away, by 1/8 each, and wait:
-	 * in the middle of a spike marks would soon be wrong.
+	 * In parts of what is away: a look that finds so much less of it away than
+	 * the last one waits for the next. In the middle of a spike it is not known
+	 * yet which slabs will be the emptiest, and each round has a grace period.
 	 */
-	[KMAG_TUNE_WAITS] = { "waits", 4, 0, 1000 },
+	[KMAG_TUNE_FALL] = { "fall", 128, 2, 65536 },
+	/*
+	 * So many looks wait at most: a second or so, as one that falls slower and
+	 * slower by itself is to be made compact before it ends.
+	 */
+	[KMAG_TUNE_WAITS] = { "waits", 100, 0, 1000 },
 	/*
 	 * Intervals in which a slab that was taken back is not marked again: a
 	 * demand that comes and goes does not take marks along.
