@@ -10,6 +10,7 @@
 #include <linux/tracepoint.h>
 
 #include "depot.h"
+#include "field.h"
 #include "slab.h"
 #include "trace.h"
 #include "util.h"
@@ -25,6 +26,7 @@ struct seen {
 	unsigned int full, full_got, empty, empty_got;
 	unsigned int slabs;
 	const void *base;
+	unsigned int fences, marked;
 };
 
 static void see_alloc(void *data, const struct kmag_cache *cache,
@@ -75,6 +77,16 @@ static void see_slab(void *data, const struct kmag_cache *cache,
 		return;
 	seen->slabs++;
 	seen->base = slab->base;
+}
+
+static void see_fence(void *data, const struct kmag_cache *cache, bool marked)
+{
+	struct seen *seen = data;
+
+	if (cache != seen->cache)
+		return;
+	seen->fences++;
+	seen->marked += marked;
 }
 
 static int keys(bool alloc)
@@ -175,10 +187,32 @@ static void tells_of_slow_paths(struct kunit *test)
 	kmag_test_free(cache, objs, nr);
 }
 
+static void tells_of_fences(struct kunit *test)
+{
+	struct seen seen = {};
+	struct field f;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "no tracepoints in this kernel");
+	f = field_make(test, 2, 12);
+	seen.cache = f.cache;
+	KUNIT_EXPECT_EQ(test, register_trace_kmag_fence(see_fence, &seen), 0);
+	kmag_cache_shrink(f.cache);
+	KUNIT_EXPECT_EQ(test, seen.fences, 1);
+	KUNIT_EXPECT_EQ(test, seen.marked, 0);
+	KUNIT_EXPECT_TRUE(test, field_evacuate(&f));
+	KUNIT_EXPECT_EQ(test, seen.fences, 2);
+	KUNIT_EXPECT_EQ(test, seen.marked, 1);
+	unregister_trace_kmag_fence(see_fence, &seen);
+	tracepoint_synchronize_unregister();
+	field_finish(test, &f);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(on_and_off),
 	KUNIT_CASE(tells_what_was_asked_for),
 	KUNIT_CASE(tells_of_slow_paths),
+	KUNIT_CASE(tells_of_fences),
 	{}
 };
 
