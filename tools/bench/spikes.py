@@ -34,6 +34,8 @@ HOLDING = ('SLUB_TINY', 'SLAB', 'SLUB_DEBUG_ON', 'KASAN', 'KMSAN')
 GUEST = '''
 insmod /lib/kmag/kmag_spike.ko seed=%d room=%d || exit 1
 dir=/sys/kernel/debug/kmag_spike
+trace=/sys/kernel/tracing
+echo mono >$trace/trace_clock && echo 1 >$trace/events/kmag/kmag_fence/enable || exit 1
 slub=/sys/kernel/slab/spike_slub
 while read -r verb words; do
 	case $verb in
@@ -45,13 +47,17 @@ while read -r verb words; do
 		done
 		kfence=/sys/module/kfence/parameters/sample_interval
 		[ ! -r $kfence ] || echo "kfence $(cat $kfence)" ;;
+	forget) echo >$trace/trace ;;
 	say) echo "@$words" ;;
 	retain) echo "$words" >"$(echo /sys/kernel/debug/kmag/spike_kmag-*)"/retention || exit 1 ;;
 	sample)
 		cat $dir/state /sys/kernel/debug/kmag/caches \\
 			/sys/kernel/debug/kmag/spike_kmag-*/frag \\
 			/sys/kernel/debug/kmag/spike_kmag-*/stats \\
-			/proc/slabinfo || exit 1 ;;
+			/proc/slabinfo || exit 1
+		echo "kmag fences - version: 1"
+		sed -n 's/.* \\([0-9.]*\\): kmag_fence: name=\\(.*\\)-.* drained=/\\1 \\2 /p' \\
+			$trace/trace || exit 1 ;;
 	map)
 		mkdir -p "/out/${words%%/*}"
 		cat /sys/kernel/debug/kmag/spike_kmag-*/slab_map >"/out/$words" || exit 1 ;;
@@ -101,7 +107,7 @@ def plan(sizes, lazy):
             yield from ('say info', 'info')
             first = False
         yield from (f'say spike {size}', f'fill {peak}', f'map {size}/{map_name(None)}',
-                    f'thin {left}')
+                    'forget', f'thin {left}')
         done = 0
         for at in stops():
             if at:
@@ -144,6 +150,14 @@ def named(rows, name):
     return found[0]
 
 
+def in_force(table, name, thinned_us):
+    """Milliseconds from the last free of a spike until marks were in force, or None; 0 if
+    there were none to be made after it."""
+    late = [float(at) * 1000 - thinned_us / 1000 for at, of, drained in table['fences']
+            if of == name and drained == 'marked']
+    return next((ms for ms in late if ms >= 0), 0) if late else None
+
+
 def sample(lines):
     """{allocator: what it holds}, and when that was"""
     table = tables(lines)
@@ -176,6 +190,8 @@ def sample(lines):
     slabs = int(row[14])
     slub.update(slabs=slabs, bytes=slabs * int(row[5]) * PAGE)
     state['ms'] = int(named(table['kmag_spike'], 'ms')[1])
+    kmag['in_force_ms'] = in_force(table, 'spike_kmag',
+                                   int(named(table['kmag_spike'], 'thinned_us')[1]))
     return state
 
 

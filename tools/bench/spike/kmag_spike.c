@@ -16,7 +16,7 @@
  * SLUB's cache does it first, then kmag's, with the same choices by chance. All
  * CPUs take turns, a stretch of operations each. To read "state" tells how many are
  * live, and the slabs that the best policy would hold that moves no object, since
- * the last thin; and when that was.
+ * the last thin; when that was, and when that thin had freed its last object.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -66,6 +66,7 @@ MODULE_PARM_DESC(seed, "of what is done at random");
  * @slots: of a slab: the most objects that one was seen to have
  * @rnd: what is done at random
  * @thinned: nothing but replace was done since the last thin
+ * @thinned_at: the time of that one's last free
  * @best: the best since then
  * @replaced: objects since then
  * @wrong: objects that were not as the constructor left them
@@ -80,6 +81,7 @@ struct side {
 	unsigned int slots;
 	struct rnd_state rnd;
 	bool thinned;
+	ktime_t thinned_at;
 	struct kmag_best best;
 	u64 replaced;
 	u64 wrong;
@@ -242,6 +244,7 @@ static int thin(struct side *s, unsigned int nr)
 		return -EINVAL;
 	s->kept = 0;
 	ret = do_all(s, drop_one, s->live - nr);
+	s->thinned_at = ktime_get();
 	find_best(s);
 	return ret;
 }
@@ -367,7 +370,8 @@ static int state_show(struct seq_file *m, void *unused)
 	for (s = sides; s < sides + ARRAY_SIZE(sides); s++)
 		seq_printf(m, "%s %u %u %llu %u %llu\n", s->name, s->live,
 			   s->slots, s->replaced, s->best.slabs, s->wrong);
-	seq_printf(m, "ms %lld\n", ktime_to_ms(ktime_get()));
+	seq_printf(m, "ms %lld\nthinned_us %lld\n", ktime_to_ms(ktime_get()),
+		   ktime_to_us(kmag->thinned_at));
 	mutex_unlock(&spike_lock);
 	return 0;
 }
