@@ -126,7 +126,7 @@ expect 0 'off by  *0  *0' 'replay those too' kmag replay k
 
 # Under load: caches of a replay come and go while they are shown.
 i=0
-while [ $i -lt 20 ]; do
+while [ $i -lt 20 ] && [ ! -e seen ]; do
 	kmag replay -b kmag k >/dev/null 2>&1
 	i=$((i + 1))
 done &
@@ -136,6 +136,7 @@ grep -q '^total .* [1-9][0-9,]* .* [0-9]*\.[0-9][0-9]' watch.txt
 result $? 'operations and shares show'
 kmag stat --json >busy.json
 kmag frag --json >busy-frag.json
+touch seen
 wait
 cat watch.txt >out
 expect 3 'gnuplot is not installed' 'report without gnuplot' \
