@@ -206,6 +206,11 @@ static void in_vain_is_not_tried_again(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, f.cache->evac.armed);
 	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
 	KUNIT_EXPECT_FALSE(test, f.cache->draining);
+	/* To walk all of them once a second were no better. */
+	for (i = 0; i < 10; i++) {
+		kmag_evacuate_tick(f.cache);
+		KUNIT_EXPECT_FALSE(test, work_busy(&f.cache->evac.work.work));
+	}
 	/* A flush, and the cache is as sparse as it was. */
 	kmag_cache_free(f.cache, f.objs[--f.nr]);
 	kmag_cache_shrink(f.cache);
@@ -230,6 +235,29 @@ static void in_vain_is_not_tried_again(struct kunit *test)
 		slab->rests = 0;
 	run(&f);
 	KUNIT_EXPECT_TRUE(test, f.cache->evac.armed);
+	KUNIT_EXPECT_GT(test, f.node->nr_draining, 0);
+	asleep(test, &f);
+}
+
+/* Once the first of them has rested, a tick has them looked at again. */
+static void rested_slabs_are_tried_again(struct kunit *test)
+{
+	struct field f = field_make(test, 1, 12);
+	struct kmag_slab *slab;
+	unsigned long at = 0;
+	unsigned int i = 0;
+
+	while ((slab = kmag_test_next_slab(f.cache, &at)))
+		slab->rests = f.cache->evac.interval + 3 + i++ % 5;
+	awake(test, &f, true);
+	KUNIT_EXPECT_EQ(test, kmag_tune_set(f.cache, KMAG_TUNE_WAITS, 0), 0);
+	KUNIT_EXPECT_FALSE(test, run(&f));
+	for (i = 1; i < 3; i++) {
+		kmag_evacuate_tick(f.cache);
+		KUNIT_EXPECT_FALSE(test, work_busy(&f.cache->evac.work.work));
+	}
+	kmag_evacuate_tick(f.cache);
+	flush_work(&f.cache->evac.work.work);
 	KUNIT_EXPECT_GT(test, f.node->nr_draining, 0);
 	asleep(test, &f);
 }
@@ -284,6 +312,26 @@ static void waits_once_if_it_is_over(struct kunit *test)
 	asleep(test, &f);
 }
 
+/* Nothing is kept of a spike whose demand came back. */
+static void waits_for_the_next_one_too(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 12);
+	unsigned int room;
+
+	awake(test, &f, false);
+	KUNIT_EXPECT_TRUE(test, run(&f));
+	room = f.node->free;
+	kmag_test_alloc(test, f.cache, f.objs + f.nr, room);
+	KUNIT_EXPECT_FALSE(test, run(&f));
+	KUNIT_EXPECT_EQ(test, f.cache->evac.waits, 0);
+	while (room--)
+		kmag_cache_free(f.cache, f.objs[f.nr + room]);
+	kmag_cache_shrink(f.cache);
+	KUNIT_EXPECT_TRUE(test, run(&f));
+	KUNIT_EXPECT_EQ(test, f.node->nr_draining, 0);
+	asleep(test, &f);
+}
+
 static void lazy_caches_are_left_alone(struct kunit *test)
 {
 	struct field f = field_make(test, 2, 12);
@@ -331,8 +379,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(packed_slabs_do_not_rest),
 	KUNIT_CASE(a_tick_wakes_it),
 	KUNIT_CASE(in_vain_is_not_tried_again),
+	KUNIT_CASE(rested_slabs_are_tried_again),
 	KUNIT_CASE(waits_for_a_spike),
 	KUNIT_CASE(waits_once_if_it_is_over),
+	KUNIT_CASE(waits_for_the_next_one_too),
 	KUNIT_CASE(lazy_caches_are_left_alone),
 	KUNIT_CASE(exit_ends_it),
 	{}

@@ -94,10 +94,12 @@ static unsigned long away(const struct kmag_cache *cache)
 	return sum;
 }
 
-/* Frees, which either went home or were looked at for it. */
+/* All of them: those that were looked at, and those of objects from far away. */
 static unsigned long frees(const struct kmag_cache *cache)
 {
-	unsigned long sum = kmag_sum(cache, KMAG_HOME);
+	unsigned long sum = kmag_sum(cache, KMAG_FREE_DEPOT) +
+			    kmag_sum(cache, KMAG_FREE_SLAB) +
+			    kmag_sum(cache, KMAG_FREE_PAGE);
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
@@ -191,6 +193,8 @@ static bool mark_sparse(struct kmag_cache *cache)
 	account_time(cache);
 	/* Views, and tests, look. */
 	WRITE_ONCE(cache->evac.marking, true);
+	/* The first slab that is passed has rested sooner. */
+	WRITE_ONCE(cache->evac.rested, READ_ONCE(cache->evac.interval) + S32_MAX);
 	/* Is seen by who finds its gate closed. */
 	WRITE_ONCE(cache->draining, true);
 	shut_depots(cache, true);
@@ -278,19 +282,22 @@ bool kmag_evacuate(struct kmag_cache *cache)
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate);
 
-/* Are objects freed so fast that marks would be wrong at once? */
+/* Does a spike go on, as far as one can tell from this look and the last? */
 static bool still_falls(struct kmag_cache *cache)
 {
 	struct kmag_evac *evac = &cache->evac;
 	unsigned long was = evac->away;
 
 	evac->away = away(cache);
-	if ((!was || evac->away < was - was / kmag_tuned(cache, KMAG_TUNE_FALL)) &&
-	    evac->waits++ < kmag_tuned(cache, KMAG_TUNE_WAITS))
-		return true;
+	return (!was || evac->away < was - was / kmag_tuned(cache, KMAG_TUNE_FALL)) &&
+	       evac->waits++ < kmag_tuned(cache, KMAG_TUNE_WAITS);
+}
+
+/* The next look is the first one of a spike. */
+static void stop_waiting(struct kmag_evac *evac)
+{
 	evac->away = 0;
 	evac->waits = 0;
-	return false;
 }
 
 /*
@@ -339,6 +346,8 @@ static void evac_work(struct work_struct *work)
 
 	mutex_lock(&cache->fence_lock);
 	wait = !lazy && any_node(cache, is_sparse) && still_falls(cache);
+	if (!wait)
+		stop_waiting(&cache->evac);
 	if (lazy)
 		undo_all(cache, 0);
 	else if (!wait)
@@ -361,6 +370,18 @@ static void evac_poke(struct irq_work *poke)
 	queue(cache, delay(cache));
 }
 
+/* Is there more than last time, or has a slab rested that was passed then? */
+static bool may_mark(struct kmag_cache *cache)
+{
+	const struct kmag_evac *evac = &cache->evac;
+
+	if (any_node(cache, wakes))
+		return true;
+	/* Found by marks, which may be made just now. */
+	return any_node(cache, is_sparse) &&
+	       (s32)(evac->interval - READ_ONCE(evac->rested)) >= 0;
+}
+
 void kmag_evacuate_tick(struct kmag_cache *cache)
 {
 	bool lazy = READ_ONCE(cache->retention) == KMAG_LAZY;
@@ -372,9 +393,9 @@ void kmag_evacuate_tick(struct kmag_cache *cache)
 	WRITE_ONCE(evac->interval, evac->interval + 1);
 	/* First, as in evac_work(). */
 	WRITE_ONCE(evac->armed, !lazy);
-	if (READ_ONCE(cache->draining) || (!lazy && any_node(cache, is_sparse)))
+	if (READ_ONCE(cache->draining) || (!lazy && may_mark(cache)))
 		queue(cache, 0);
-	else
+	else if (lazy || !any_node(cache, is_sparse))
 		note_vain(cache, false);
 }
 EXPORT_SYMBOL_IF_KUNIT(kmag_evacuate_tick);

@@ -266,8 +266,9 @@ struct kmag_node {
  * @marking: marks are set, but not yet in force
  * @off: nothing happens by itself
  * @floor: free slots that are no excess, however few objects are away
- * @tune: by enum kmag_tune; written under cache->fence_lock
+ * @tune: by enum kmag_tune; written under cache->fence_lock, as @rested is
  * @interval: counted by the worker of reclaim.c
+ * @rested: the interval in which the first slab has rested that marks passed last
  * @waits: how often a spike was waited for
  * @away: objects away when @work looked last, and waited; else 0
  * @returned: KMAG_RETURN when it changed last
@@ -287,6 +288,7 @@ struct kmag_evac {
 	unsigned int floor;
 	u32 tune[KMAG_NR_TUNES];
 	u32 interval;
+	u32 rested;
 	unsigned int waits;
 	unsigned long away;
 	unsigned long returned;

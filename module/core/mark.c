@@ -69,6 +69,9 @@ bool kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
 			break;
 		slab = hlist_entry(head->first, struct kmag_slab, hlist);
 		if ((s32)(slab->rests - now) > 0) {
+			/* A tick looks when to come again. */
+			if ((s32)(slab->rests - cache->evac.rested) < 0)
+				WRITE_ONCE(cache->evac.rested, slab->rests);
 			/* Out of the way of those behind it. */
 			__hlist_del(&slab->hlist);
 			hlist_add_head(&slab->hlist, &node->passed);
