@@ -156,7 +156,7 @@ static int arm(void *arg)
 	struct timed *t = arg;
 
 	hrtimer_start(&t->timer, ns_to_ktime(100 * NSEC_PER_USEC),
-		      HRTIMER_MODE_REL_PINNED_HARD);
+		      HRTIMER_MODE_REL_PINNED);
 	return 0;
 }
 
@@ -180,7 +180,7 @@ static void interrupts_go_on(struct kunit *test)
 		t[nr]->nr = share;
 		prandom_seed_state(&t[nr]->rnd, KMAG_TEST_SEED + cpu);
 		hrtimer_setup(&t[nr]->timer, tick, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_REL_PINNED_HARD);
+			      HRTIMER_MODE_REL_PINNED);
 		task[nr] = kthread_create_on_cpu(work, &t[nr]->w, cpu,
 						 "kmag_kunit/%u");
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task[nr]);

@@ -168,7 +168,7 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 static void kmag_pace_interrupts(struct kmag_player *p)
 {
 	enum hrtimer_mode mode = p->load->mode == KMAG_RUN_HARDIRQ ?
-		HRTIMER_MODE_ABS_PINNED_HARD : HRTIMER_MODE_ABS_PINNED_SOFT;
+		HRTIMER_MODE_ABS_PINNED : HRTIMER_MODE_ABS_PINNED_SOFT;
 
 	init_completion(&p->done);
 	hrtimer_setup(&p->timer, kmag_pace_tick, CLOCK_MONOTONIC, mode);

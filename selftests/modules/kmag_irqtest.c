@@ -231,7 +231,7 @@ static enum hrtimer_restart it_tick(struct hrtimer *timer)
 static void it_arm(void *unused)
 {
 	static const enum hrtimer_mode modes[IT_IRQS] = {
-		HRTIMER_MODE_REL_PINNED_HARD, HRTIMER_MODE_REL_PINNED_SOFT,
+		HRTIMER_MODE_REL_PINNED, HRTIMER_MODE_REL_PINNED_SOFT,
 	};
 	struct it_cpu *cpu = this_cpu_ptr(cpus);
 	unsigned int i;
