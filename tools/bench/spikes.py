@@ -151,11 +151,11 @@ def named(rows, name):
 
 
 def in_force(table, name, thinned_us):
-    """Milliseconds from the last free of a spike until marks were in force, or None; 0 if
-    there were none to be made after it."""
-    late = [float(at) * 1000 - thinned_us / 1000 for at, of, drained in table['fences']
+    """Milliseconds from the last free of a spike until the last marks so far were in force,
+    0 if that was before it, or None if there were none."""
+    ends = [float(at) * 1000 - thinned_us / 1000 for at, of, drained in table['fences']
             if of == name and drained == 'marked']
-    return next((ms for ms in late if ms >= 0), 0) if late else None
+    return max(ends[-1], 0) if ends else None
 
 
 def sample(lines):
