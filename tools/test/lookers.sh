@@ -12,17 +12,42 @@
 dir=/sys/kernel/debug/kmag
 seconds=${1:-30}
 rounds=0
+files='info stats cpus depot frag slab_map validate latency'
+
+# did NAME COMMAND...: note that it went well; a cache may go meanwhile
+did()
+{
+	name=$1
+	shift
+	"$@" >seen 2>/dev/null && echo "$name" >>log
+}
+
+write()
+{
+	echo "$1" >"$2"
+}
 
 look()
 {
-	cat $dir/caches $dir/summary
+	did caches cat $dir/caches
+	did summary cat $dir/summary
 	for cache in "$dir"/*/; do
-		for file in info stats cpus depot frag slab_map validate latency; do
-			cat "$cache$file"
+		for file in $files; do
+			did "$file" cat "$cache$file"
 		done
-		echo $((rounds % 2)) >"${cache}latency"
-		echo 1 >"${cache}validate"
-		[ $((rounds % 3)) != 0 ] || echo 1 >"${cache}shrink"
+		did switch write $((rounds % 2)) "${cache}latency"
+		did check write 1 "${cache}validate"
+		[ $((rounds % 3)) != 0 ] || did shrink write 1 "${cache}shrink"
+	done
+}
+
+# Each of them, three times or more.
+all_done()
+{
+	for name in caches summary $files switch check shrink; do
+		n=$(grep -cx "$name" log)
+		echo "# $name: $n times"
+		[ "$n" -ge 3 ] || return 1
 	done
 }
 
@@ -33,14 +58,13 @@ kmag run --backend kmag --pattern cross --size 64,3000 --check \
 	--duration "${seconds}s" >out 2>err &
 load=$!
 while kill -0 $load 2>/dev/null; do
-	look >seen 2>/dev/null
-	[ ! -s seen ] || rounds=$((rounds + 1))
+	look
+	rounds=$((rounds + 1))
 done
 wait $load
 result $? "objects go from CPU to CPU for $seconds seconds"
-[ $rounds -ge 5 ]
-result $? "everything was looked at meanwhile"
-echo "# $rounds times"
+all_done
+result $? "everything was looked at meanwhile, in $rounds rounds"
 kmag stat | grep -q '^0 caches'
 result $? "no cache is left"
 finished
