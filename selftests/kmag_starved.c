@@ -231,7 +231,7 @@ TEST_F_TIMEOUT(starved, run, 300)
 				.threads = 4,
 				.seed = pattern,
 				.duration_ms = 250,
-				.live = self->info.max_run_bytes / 32768 / 4 / 64 * 64,
+				.live = self->info.max_run_bytes / 32768 / 5 / 64 * 64,
 			};
 
 			/* It may not even get what it needs to start. */
@@ -412,7 +412,7 @@ TEST_F_TIMEOUT(starved, no_leak, 300)
 			.gfp = KMAG_GFP_NOWAIT,
 			.threads = 4,
 			.duration_ms = 400,
-			.live = self->info.max_run_bytes / 32768 / 4,
+			.live = self->info.max_run_bytes / 32768 / 5,
 		};
 		struct eaters eaters;
 		int k;

@@ -5,12 +5,16 @@
 #ifndef _KMAG_DEV_BACKEND_H
 #define _KMAG_DEV_BACKEND_H
 
+#include <linux/log2.h>
+#include <linux/mm.h>
+
 #include "dev.h"
 
 /**
  * struct kmag_backend_ops - a backend
  * @create: makes the cache that @req asks for; fills in @req's kmag_id and
- *	real_name. Arguments are in range, but the backend may still refuse.
+ *	real_name, and in @cache what it takes of pages. Arguments are in range,
+ *	but the backend may still refuse.
  * @destroy: frees a cache without live objects
  * @alloc: allocates an object; node may be NUMA_NO_NODE
  * @free: frees an object
@@ -35,6 +39,17 @@ struct kmag_backend_ops {
 	int (*shrink)(struct kmag_dev_cache *cache, u64 *slabs);
 	int (*validate)(struct kmag_dev_cache *cache, u64 *errors);
 };
+
+/*
+ * What an object of @stride bytes, with all that is put around it, needs of the
+ * pages it lies on. One that is a little larger than half a slab has it alone, on
+ * either allocator, and a slab is a power of two; of small ones so many fit that
+ * what is left over does not count.
+ */
+static inline u32 kmag_backend_share(u32 stride)
+{
+	return stride > PAGE_SIZE / 8 ? roundup_pow_of_two(stride) : stride;
+}
 
 extern const struct kmag_backend_ops kmag_backend_kmag;
 extern const struct kmag_backend_ops kmag_backend_kmem;

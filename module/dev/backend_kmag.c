@@ -11,10 +11,37 @@
 
 #include "backend.h"
 
+/*
+ * What a cache takes is asked of itself: it knows its redzones. A CPU has two
+ * magazines, of which it fills one at a time, and a node's depot and its empty
+ * slabs are limited.
+ */
+static int kmag_measure(struct kmag_dev_cache *cache)
+{
+	const struct kmag_snap_node *node;
+	struct kmag_snap_cache *snap;
+	u32 share;
+
+	snap = kmag_snapshot_next(kmag_cache_id(cache->kmag), GFP_KERNEL);
+	/* It is there; so it can only be memory. */
+	if (IS_ERR_OR_NULL(snap))
+		return -ENOMEM;
+	node = (void *)((struct kmag_snap_cpu *)(snap + 1) + snap->nr_cpus);
+	share = kmag_backend_share(snap->stride);
+	cache->share = share;
+	cache->ahead = snap->capacity * share;
+	cache->cpu_keeps = 2 * snap->capacity * share;
+	cache->node_keeps = ((node->full_max + 1) * snap->capacity +
+			     snap->slab_slots) * share;
+	kvfree(snap);
+	return 0;
+}
+
 static int kmag_create(struct kmag_dev_cache *cache, void (*ctor)(void *obj),
 		       u64 file, struct kmag_ioc_create *req)
 {
 	unsigned int flags = 0;
+	int ret;
 
 	if (req->cache_flags & KMAG_CF_HWALIGN)
 		flags |= KMAG_HWCACHE_ALIGN;
@@ -28,6 +55,11 @@ static int kmag_create(struct kmag_dev_cache *cache, void (*ctor)(void *obj),
 					flags, ctor);
 	if (!cache->kmag)
 		return -ENOMEM;
+	ret = kmag_measure(cache);
+	if (ret) {
+		kmag_cache_destroy(cache->kmag);
+		return ret;
+	}
 
 	req->kmag_id = kmag_cache_id(cache->kmag);
 	snprintf(req->real_name, sizeof(req->real_name), "%s-%u", req->name,

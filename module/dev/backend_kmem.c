@@ -2,12 +2,48 @@
 /*
  * The backend that the kernel's kmem_cache is.
  */
+#include <linux/align.h>
+#include <linux/cache.h>
 #include <linux/irqflags.h>
+#include <linux/minmax.h>
 #include <linux/numa.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "backend.h"
 #include "compat.h"
+
+/* Of debugging, around an object of any size: tracks, redzones' least. */
+#define KMEM_DEBUG_BYTES	256
+
+/*
+ * What a cache takes is not for modules to know; so this is no less than any
+ * kernel from 6.1 to 7.3 takes. The list of free objects goes through a word
+ * behind those that a constructor has made. What else is put around them is
+ * reckoned where the kernel is built for it (KASAN's redzones grow with the
+ * object), not where it was booted with slab_debug.
+ *
+ * Objects of a page or more come one by one or in sheaves of up to eight. A CPU
+ * keeps three sheaves, or a dozen slabs besides the one in use; a node ten full
+ * sheaves, and ten empty slabs. Of smaller ones there are more in a sheaf, but of
+ * no more bytes than stand here.
+ */
+static void kmem_measure(struct kmag_dev_cache *cache)
+{
+	u32 align = max_t(u32, cache->align, sizeof(void *));
+	u32 stride = ALIGN(cache->size, sizeof(void *));
+
+	if (cache->flags & KMAG_CF_HWALIGN)
+		align = max_t(u32, align, cache_line_size());
+	if (cache->ctor_len)
+		stride += sizeof(void *);
+	if (IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_SLUB_DEBUG_ON))
+		stride += cache->size / 8 + KMEM_DEBUG_BYTES + align;
+	cache->share = kmag_backend_share(ALIGN(stride, align));
+	cache->ahead = max_t(u32, SZ_128K, 8 * cache->share);
+	cache->cpu_keeps = max_t(u32, SZ_256K, 24 * cache->share);
+	cache->node_keeps = max_t(u32, SZ_2M, 80 * cache->share);
+}
 
 static int kmem_create(struct kmag_dev_cache *cache, void (*ctor)(void *obj),
 		       u64 file, struct kmag_ioc_create *req)
@@ -27,6 +63,7 @@ static int kmem_create(struct kmag_dev_cache *cache, void (*ctor)(void *obj),
 	 */
 	snprintf(req->real_name, sizeof(req->real_name), "kmag%llu-%u:%s", file,
 		 cache->serial, req->name);
+	kmem_measure(cache);
 	cache->kmem = kmem_cache_create(req->real_name, req->object_size,
 					req->align, flags, ctor);
 	return cache->kmem ? 0 : -ENOMEM;

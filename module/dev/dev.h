@@ -59,6 +59,10 @@ struct kmem_cache;
  * @align: as asked for
  * @flags: KMAG_CF_*
  * @ctor_len: bytes that the constructor writes, or 0
+ * @share: bytes of pages that an object needs, at most
+ * @ahead: bytes of pages that a CPU gets before anybody asks for them
+ * @cpu_keeps: bytes of pages that are kept for a CPU, unused, at most
+ * @node_keeps: the same for a memory node
  * @objs: objects by id; the tag tells what contents.c did to them
  * @nr_objs: entries in @objs
  */
@@ -74,6 +78,10 @@ struct kmag_dev_cache {
 	u32 align;
 	u32 flags;
 	u32 ctor_len;
+	u32 share;
+	u32 ahead;
+	u32 cpu_keeps;
+	u32 node_keeps;
 	struct xarray objs;
 	u32 nr_objs;
 };

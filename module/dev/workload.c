@@ -13,7 +13,9 @@
 #include <linux/err.h>
 #include <linux/hash.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -123,35 +125,38 @@ static int kmag_run_cpus(const struct kmag_ioc_run *req, struct cpumask *mask)
 }
 
 /*
- * What an object needs of the pages it lies on. One that is a little larger than
- * half a slab has it alone, on either allocator, and a slab is a power of two; of
- * small ones so many fit that what is left over does not count.
+ * What a cache may keep for later, besides the objects of live sets: what its
+ * CPUs and nodes keep at most, or less if so many never were live. Those were,
+ * but for what a CPU got before anybody asked for it.
  */
-static u64 kmag_run_share(const struct kmag_dev_cache *cache)
+static u64 kmag_run_idle(const struct kmag_dev_cache *cache, u64 objs)
 {
-	u64 align = max_t(u64, cache->align, sizeof(u64)), stride;
+	u64 cpus = num_online_cpus();
 
-	if (cache->flags & KMAG_CF_HWALIGN)
-		align = max_t(u64, align, cache_line_size());
-	stride = ALIGN(cache->size, align);
-	return stride > PAGE_SIZE / 8 ? roundup_pow_of_two(stride) : stride;
+	return min(objs * cache->share + cpus * cache->ahead,
+		   cpus * cache->cpu_keeps +
+		   (u64)num_online_nodes() * cache->node_keeps);
 }
 
 /*
  * Live sets that could be filled, and no more of them than there may be. Reserves
- * what they need of the memory that all runs share.
+ * what they need of the memory that all runs share: all objects as if they were the
+ * largest, and what each of the caches may keep.
  */
 static int kmag_run_reserve(struct kmag_workload *load, u32 nr, u32 room)
 {
-	u64 objs = (u64)nr * room, most = 0;
+	u64 objs = (u64)nr * room, most = 0, idle = 0;
 	u32 i;
 
-	for (i = 0; i < load->nr_caches; i++)
-		most = max(most, kmag_run_share(load->caches[i]));
-	if (nr > KMAG_DEV_MAX_RUN_THREADS || objs > KMAG_DEV_MAX_OBJECTS ||
-	    objs * most > kmag_workload_max_bytes())
+	if (nr > KMAG_DEV_MAX_RUN_THREADS || objs > KMAG_DEV_MAX_OBJECTS)
 		return -E2BIG;
-	load->reserved = objs * most;
+	for (i = 0; i < load->nr_caches; i++) {
+		most = max_t(u64, most, load->caches[i]->share);
+		idle += kmag_run_idle(load->caches[i], objs);
+	}
+	load->reserved = objs * most + idle;
+	if (load->reserved > kmag_workload_max_bytes())
+		return -E2BIG;
 	if (atomic64_add_return(load->reserved, &kmag_run_reserved) >
 	    kmag_workload_max_bytes()) {
 		atomic64_sub(load->reserved, &kmag_run_reserved);
