@@ -49,7 +49,8 @@ enum kmag_backend {
 
 /* ->cache_flags of struct kmag_ioc_create */
 #define KMAG_CF_HWALIGN	(1U << 0)	/* align to a cache line */
-#define KMAG_CF_ACCOUNT	(1U << 1)	/* charge slab pages to the memory cgroup */
+/* Charge slab pages to the caller's memory cgroup; not in a replay or a run. */
+#define KMAG_CF_ACCOUNT	(1U << 1)
 #define KMAG_CF_RECLAIM	(1U << 2)	/* count slab pages as reclaimable */
 #define KMAG_CF_CTOR	(1U << 3)	/* construct objects (a known pattern) */
 #define KMAG_CF_DEAD	(1U << 4)	/* snapshots only: destroyed in use */
