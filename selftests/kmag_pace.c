@@ -326,4 +326,29 @@ TEST_F_TIMEOUT(pace, not_all_at_once_after_a_rest, 240)
 	EXPECT_LT(wait, TURNS_US / 2);
 }
 
+/* Interrupts do not see how long a step takes: it is of a few objects there. */
+TEST_F_TIMEOUT(pace, short_steps_in_interrupts, 60)
+{
+	static const __u32 patterns[] = { KMAG_RUN_BURST, KMAG_RUN_CROSS };
+	unsigned int i;
+
+	self->run.mode = KMAG_RUN_SOFTIRQ;
+	self->run.gfp = KMAG_GFP_ATOMIC;
+	self->run.threads = 1;
+	self->run.live = 256;
+	self->run.period_us = 50000;
+	self->run.steps = 1;
+	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
+		const struct kmag_run_thread *total = &self->run.total;
+		__u64 turns;
+
+		self->run.pattern = patterns[i];
+		ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &self->run), 0);
+		turns = total->ns / 1000 / self->run.period_us + 1;
+		EXPECT_GT(total->allocs, 0);
+		EXPECT_LE(total->allocs + total->frees,
+			  turns * 65536 / KMAG_RUN_MAX_IRQ_SIZE);
+	}
+}
+
 TEST_HARNESS_MAIN

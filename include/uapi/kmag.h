@@ -219,7 +219,8 @@ enum kmag_run_pattern {
 	KMAG_RUN_NR_PATTERNS
 };
 
-#define KMAG_RUN_BULK	64	/* objects of a handed-over array, or a bulk call */
+/* Objects of a handed-over array, or a bulk call; in interrupts at most 64 KiB. */
+#define KMAG_RUN_BULK	64
 
 /**
  * enum kmag_run_mode - the context that it does it in

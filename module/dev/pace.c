@@ -27,7 +27,10 @@
 #define KMAG_PACE_REST_NS	(10 * NSEC_PER_MSEC)
 /* An interrupt ends after so long, though it has not done all its steps. */
 #define KMAG_PACE_IRQ_NS	(500 * NSEC_PER_USEC)
-/* What is far longer was not all ours, but a hypervisor's or an NMI's. */
+/*
+ * What is far longer was not all ours, but a hypervisor's or an NMI's: the last step
+ * may go beyond that time, but is limited by its bytes.
+ */
 #define KMAG_PACE_OURS_NS	(10 * NSEC_PER_MSEC)
 /* How often the thread of a timer looks if it shall stop, in jiffies. */
 #define KMAG_PACE_LOOK		(HZ / 10)

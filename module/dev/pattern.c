@@ -2,8 +2,8 @@
 /*
  * Patterns: what a player does next.
  *
- * A step is a few calls and never waits, so that it may be taken in an
- * interrupt as well as in a thread. All that a pattern needs to go on is in the
+ * A step is a few calls, in an interrupt of a few objects, and never waits, so
+ * that it may be taken there as well as in a thread. All that a pattern needs to go on is in the
  * player.
  */
 #include <linux/array_size.h>
@@ -213,7 +213,7 @@ static bool kmag_step_spike(struct kmag_player *p)
 /* Some more into the live set; false as kmag_fill(). */
 static bool kmag_fill_bulk(struct kmag_player *p)
 {
-	u32 nr = min3(kmag_pick(p, KMAG_RUN_BULK) + 1, p->room - p->nr,
+	u32 nr = min3(kmag_pick(p, p->load->bulk) + 1, p->room - p->nr,
 		      (u32)min_t(u64, p->tries, KMAG_RUN_BULK));
 	struct kmag_dev_cache *cache;
 	void *objs[KMAG_RUN_BULK];
@@ -236,7 +236,7 @@ static bool kmag_fill_bulk(struct kmag_player *p)
 /* A bulk call of the last few, as far back as they are of one cache. */
 static void kmag_drain_bulk(struct kmag_player *p)
 {
-	u32 most = kmag_pick(p, KMAG_RUN_BULK) + 1, nr = 0;
+	u32 most = kmag_pick(p, p->load->bulk) + 1, nr = 0;
 	u32 index = p->held[p->nr - 1].cache;
 	struct kmag_dev_cache *cache = p->load->caches[index];
 	void *objs[KMAG_RUN_BULK];
@@ -267,9 +267,9 @@ static bool kmag_step_burst(struct kmag_player *p)
 /* The array of @owner's ring that has this number. */
 static struct kmag_held *kmag_array(struct kmag_player *owner, u32 number)
 {
-	u32 arrays = owner->room / KMAG_RUN_BULK;
+	u32 bulk = owner->load->bulk;
 
-	return &owner->held[number % arrays * KMAG_RUN_BULK];
+	return &owner->held[number % (owner->room / bulk) * bulk];
 }
 
 static void kmag_array_fill(struct kmag_player *p)
@@ -277,7 +277,7 @@ static void kmag_array_fill(struct kmag_player *p)
 	struct kmag_held *array = kmag_array(p, p->filled);
 	u32 i;
 
-	for (i = 0; i < KMAG_RUN_BULK; i++)
+	for (i = 0; i < p->load->bulk; i++)
 		if (!kmag_alloc_into(p, &array[i]))
 			array[i].obj = NULL;
 	/* Pairs with kmag_step_cross() of the next player. */
@@ -290,7 +290,7 @@ static void kmag_array_free(struct kmag_player *p, struct kmag_player *owner)
 	const struct kmag_held *array = kmag_array(owner, owner->taken);
 	u32 i;
 
-	for (i = 0; i < KMAG_RUN_BULK; i++)
+	for (i = 0; i < p->load->bulk; i++)
 		if (array[i].obj)
 			kmag_free_held(p, &array[i]);
 	/* Pairs with kmag_step_cross() of the owner. */
@@ -311,7 +311,7 @@ static bool kmag_step_cross(struct kmag_player *p)
 		return true;
 	}
 	/* Pairs with kmag_array_free(). */
-	if (p->filled - smp_load_acquire(&p->taken) < p->room / KMAG_RUN_BULK) {
+	if (p->filled - smp_load_acquire(&p->taken) < p->room / p->load->bulk) {
 		kmag_array_fill(p);
 		return true;
 	}

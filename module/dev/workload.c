@@ -12,18 +12,23 @@
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/hash.h>
+#include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 #include "workload.h"
+
+/* Of objects, in one step of an interrupt: it is not seen how long that takes. */
+#define KMAG_RUN_IRQ_BYTES	SZ_64K
 
 /* Pages that runs which are going on may need for their objects, in bytes */
 static atomic64_t kmag_run_reserved;
@@ -75,7 +80,7 @@ static int kmag_run_caches(struct kmag_file *file, struct kmag_workload *load,
 			   const struct kmag_ioc_run *req)
 {
 	u32 ids[KMAG_RUN_MAX_CACHES];
-	u32 i;
+	u32 i, largest = 0;
 
 	if (copy_from_user(ids, u64_to_user_ptr(req->caches),
 			   req->nr_caches * sizeof(*ids)))
@@ -91,7 +96,12 @@ static int kmag_run_caches(struct kmag_file *file, struct kmag_workload *load,
 		    cache->size > KMAG_RUN_MAX_IRQ_SIZE)
 			return -EINVAL;
 		load->caches[i] = cache;
+		largest = max(largest, cache->size);
 	}
+	/* A part of 64 in any case, so that live sets are of whole arrays. */
+	load->bulk = KMAG_RUN_BULK;
+	if (load->mode != KMAG_RUN_THREAD && largest > KMAG_RUN_IRQ_BYTES / KMAG_RUN_BULK)
+		load->bulk = rounddown_pow_of_two(KMAG_RUN_IRQ_BYTES / largest);
 	load->nr_caches = req->nr_caches;
 	return 0;
 }

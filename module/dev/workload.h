@@ -93,6 +93,7 @@ struct kmag_player {
  * @limit_ns: longest duration
  * @reserved: bytes of pages that its objects may need
  * @workers: the threads
+ * @bulk: objects of a bulk call, or a handed-over array, at most
  * @nr_caches: entries in @caches
  * @caches: to allocate from
  * @nr_players: entries in @players
@@ -111,6 +112,7 @@ struct kmag_workload {
 	u64 limit_ns;
 	u64 reserved;
 	struct kmag_workers *workers;
+	u32 bulk;
 	u32 nr_caches;
 	struct kmag_dev_cache *caches[KMAG_RUN_MAX_CACHES];
 	u32 nr_players;
