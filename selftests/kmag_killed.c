@@ -3,6 +3,7 @@
  * Killed in the middle: whatever a process was doing with /dev/kmag, nothing
  * of it is left; and a long call ends there and then.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -199,6 +200,74 @@ TEST_F_TIMEOUT(killed, in_both, 300)
 {
 	kill_it(_metadata, self->fd, self->pipe, self->name, variant->backend,
 		both_for_ever);
+}
+
+static void on_alarm(int signal)
+{
+}
+
+/* How long a run with a large live set lasts after a signal; -1: cannot tell. */
+static long long run_ends(int fd, __u32 id, __u64 live, int signal)
+{
+	struct kmag_ioc_progress progress = { .size = sizeof(progress) };
+	const struct sigaction action = { .sa_handler = on_alarm };
+	struct kmag_ioc_run req = {
+		.size = sizeof(req),
+		.flags = KMAG_RUN_CHECK,
+		.caches = (uintptr_t)&id,
+		.nr_caches = 1,
+		.pattern = KMAG_RUN_CHURN,
+		.threads = 1,
+		.duration_ms = 120000,
+		.live = live,
+	};
+	long long start;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (!pid) {
+		sigaction(SIGALRM, &action, NULL);
+		_exit(kmag_call(fd, KMAG_IOC_RUN, &req) != -EINTR);
+	}
+	do {
+		usleep(10000);
+		if (kmag_call(fd, KMAG_IOC_PROGRESS, &progress) ||
+		    waitpid(pid, &status, WNOHANG))
+			return -1;
+	} while (!progress.ns || progress.allocs < live);
+	start = kmag_now_us();
+	kill(pid, signal);
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return kmag_now_us() - start;
+}
+
+/* Who is killed does not wait until all objects were looked at. */
+TEST_F_TIMEOUT(killed, in_run, 300)
+{
+	struct kmag_ioc_info info = { .size = sizeof(info) };
+	const __u32 size = 131072;
+	long long us, least[2] = { LLONG_MAX, LLONG_MAX };
+	__u64 live;
+	__u32 id;
+	int i;
+
+	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);
+	live = info.max_run_bytes / size / 2;
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, self->name, size, 0,
+			      &id), 0);
+	/* The host may have been busy with others: the least of some counts. */
+	for (i = 0; i < 6; i++) {
+		us = run_ends(self->fd, id, live, i % 2 ? SIGKILL : SIGALRM);
+		ASSERT_GT(us, 0);
+		if (us < least[i % 2])
+			least[i % 2] = us;
+	}
+	EXPECT_LE(least[1], least[0] / 2);
+	TH_LOG("%lld us, killed %lld us", least[0], least[1]);
 }
 
 /* Calls that take long when they get through. */

@@ -9,7 +9,7 @@
 #include <linux/array_size.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "backend.h"
 #include "contents.h"
@@ -56,7 +56,8 @@ static void kmag_release(struct kmag_player *p, const struct kmag_held *held)
 {
 	const struct kmag_dev_cache *cache = p->load->caches[held->cache];
 
-	if (!kmag_contents_check(cache, held->obj, held->n, held->tag))
+	if (!p->unread &&
+	    !kmag_contents_check(cache, held->obj, held->n, held->tag))
 		p->got.corrupt++;
 	kmag_contents_restore(cache, held->obj, held->tag);
 }
@@ -376,6 +377,8 @@ bool kmag_pattern_step(struct kmag_player *p)
  * kmag_pattern_drop - free what a player holds at the end
  * @p: the player; it is over, as all others are
  *
+ * Who is about to be killed does not wait until all of it was looked at.
+ *
  * Context: Process context, may sleep.
  */
 void kmag_pattern_drop(struct kmag_player *p)
@@ -383,10 +386,12 @@ void kmag_pattern_drop(struct kmag_player *p)
 	u64 frees = p->got.frees;
 
 	while (p->head < p->nr) {
+		p->unread = fatal_signal_pending(current);
 		kmag_free_held(p, &p->held[--p->nr]);
 		cond_resched();
 	}
 	while (p->taken != p->filled) {
+		p->unread = fatal_signal_pending(current);
 		kmag_array_free(p, p);
 		cond_resched();
 	}

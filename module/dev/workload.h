@@ -49,6 +49,7 @@ struct kmag_workload;
  * @done: it is over; for the thread that waits meanwhile
  * @took_ns: its last interrupt; at first, the longest that one may take
  * @idle: steps in a row for which there was nothing to do
+ * @unread: nobody will be told whether contents were as they should be
  * @over: no step will follow; stored with release
  * @prev: KMAG_RUN_CROSS: whose arrays it frees
  * @next: KMAG_RUN_CROSS: who frees its arrays
@@ -71,6 +72,7 @@ struct kmag_player {
 	struct completion done;
 	u64 took_ns;
 	unsigned int idle;
+	bool unread;
 	bool over;
 	struct kmag_player *prev;
 	struct kmag_player *next;
