@@ -3,20 +3,22 @@
  * /dev/kmag: object caches from user space.
  *
  * Every structure starts with its own size, filled in by the caller. A shorter
- * one is extended with zeroes; a longer one is taken only if its tail is zero.
- * Fields called reserved, and flags that are not listed, must be zero.
+ * one is extended with zeroes; a longer one is taken only if its tail is zero,
+ * up to 4096 bytes. Fields called reserved, and flags that are not listed, must
+ * be zero.
  *
  * Errors, for every command:
  *   ENOTTY      unknown command
  *   EINVAL      a size too short for the command, or a value out of range
- *   E2BIG       a longer structure whose tail is not zero, or a count above
- *               the limit that KMAG_IOC_INFO tells
+ *   E2BIG       a longer structure whose tail is not zero, or of more than 4096
+ *               bytes; or a count above the limit that KMAG_IOC_INFO tells
  *   EOPNOTSUPP  a flag, a class or a backend that this kernel does not have
  *   ENOENT      an id that this open file does not hold
  *   EFAULT      an address that cannot be read or written; nothing was done if
  *               it is the structure's, unless that went away during the call
  *   ENOMEM      no memory; whatever was done so far is told in ->done
- *   EBUSY       a cache with live objects is to be destroyed
+ *   EBUSY       a cache with live objects is to be destroyed, or other runs have
+ *               the memory that this one could need
  *   EINTR       a signal came
  *
  * Caches, objects and slots belong to the open file and go by ids; closing the
