@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ struct watcher {
 	pthread_t thread;
 	const struct load *load;
 	int fd;
+	bool quiet;
 	atomic_bool done;
 };
 
@@ -33,6 +35,8 @@ static void *watch(void *data)
 		struct kmag_ioc_progress req = { .size = sizeof(req) };
 
 		nanosleep(&nap, NULL);
+		if (w->quiet)
+			continue;
 		if (!ioctl(w->fd, KMAG_IOC_PROGRESS, &req) && req.ns)
 			progress("%s: %.1f%s s, %s allocations, %s failed, %s corrupt",
 				 w->load->name, req.ns / 1e9, of, commas(req.allocs),
@@ -41,33 +45,39 @@ static void *watch(void *data)
 	return NULL;
 }
 
-static int submit(struct load *l, int fd)
+/* Why there is nothing of it; said by the caller, who may be amid a line. */
+static const char *why(const struct load *l)
 {
-	struct watcher w = { .load = l, .fd = fd };
-	int ret, err;
+	if (l->err == EOPNOTSUPP && l->run.mode == KMAG_RUN_HARDIRQ)
+		return "this kernel's hard interrupts cannot allocate (PREEMPT_RT)";
+	if (l->err == E2BIG)
+		return "the workload could hold more than a run may";
+	if (l->err == EBUSY)
+		return "other runs have the memory that the workload could need";
+	return NULL;
+}
+
+static int submit(struct load *l, int fd, bool quiet)
+{
+	struct watcher w = { .load = l, .fd = fd, .quiet = quiet };
+	const char *known;
+	int ret;
 
 	if (pthread_create(&w.thread, NULL, watch, &w)) {
-		say("cannot start a thread");
+		l->why = xprintf("cannot start a thread");
 		return KMAG_EXIT_FAILED;
 	}
 	ret = ioctl(fd, KMAG_IOC_RUN, &l->run);
-	err = errno;
+	l->err = ret ? errno : 0;
 	w.done = true;
 	pthread_join(w.thread, NULL);
 	progress_end();
 	if (!ret)
 		return KMAG_EXIT_OK;
-	l->err = err;
-	errno = err;
-	if (err == EOPNOTSUPP && l->run.mode == KMAG_RUN_HARDIRQ)
-		say("this kernel's hard interrupts cannot allocate (PREEMPT_RT)");
-	else if (err == E2BIG)
-		say("the workload could hold more than a run may");
-	else if (err == EBUSY)
-		say("other runs have the memory that the workload could need");
-	else
-		say("the workload stopped on %s: %m", l->name);
-	return err == EOPNOTSUPP ? KMAG_EXIT_MISSING : KMAG_EXIT_FAILED;
+	known = why(l);
+	l->why = known ? xprintf("%s", known) :
+		 xprintf("the workload stopped on %s: %s", l->name, strerror(l->err));
+	return l->err == EOPNOTSUPP ? KMAG_EXIT_MISSING : KMAG_EXIT_FAILED;
 }
 
 static int create(struct load *l, int fd, const struct spec *s,
@@ -82,7 +92,8 @@ static int create(struct load *l, int fd, const struct spec *s,
 			.align = s->align };
 		snprintf(caches[i].name, sizeof(caches[i].name), "run.%u", s->sizes[i]);
 		if (ioctl(fd, KMAG_IOC_CREATE, &caches[i])) {
-			say("cannot create a cache of %u bytes on %s: %m", s->sizes[i], l->name);
+			l->why = xprintf("cannot create a cache of %u bytes on %s: %m",
+					 s->sizes[i], l->name);
 			return KMAG_EXIT_FAILED;
 		}
 	}
@@ -141,7 +152,7 @@ static int inspect(struct load *l, int fd, const struct kmag_ioc_create *caches,
 		const struct snap_cache *c = snapshot_find(&snap, caches[i].kmag_id);
 
 		if (!c || ioctl(fd, KMAG_IOC_VALIDATE, &req)) {
-			say("cannot look into the cache %s", caches[i].real_name);
+			l->why = xprintf("cannot look into the cache %s", caches[i].real_name);
 			snapshot_free(&snap);
 			return KMAG_EXIT_FAILED;
 		}
@@ -154,13 +165,12 @@ static int inspect(struct load *l, int fd, const struct kmag_ioc_create *caches,
 	return KMAG_EXIT_OK;
 }
 
-int load_run(struct load *l, const struct spec *s, enum kmag_backend backend)
+int load_run(struct load *l, const struct spec *s, enum kmag_backend backend, bool quiet)
 {
 	struct kmag_ioc_create caches[KMAG_RUN_MAX_CACHES];
 	uint32_t ids[KMAG_RUN_MAX_CACHES];
 	struct kmag_ioc_info info;
 	unsigned int i;
-	char *refused;
 	int fd, ret;
 
 	*l = (struct load){ .backend = backend, .name = backend_names[backend] };
@@ -169,14 +179,13 @@ int load_run(struct load *l, const struct spec *s, enum kmag_backend backend)
 		return KMAG_EXIT_MISSING;
 	ret = KMAG_EXIT_MISSING;
 	if (!(info.backends & BIT(backend)) || !info.max_run_ms) {
-		say("this kernel's " KMAG_DEVICE " cannot run workloads on %s", l->name);
+		l->why = xprintf("this kernel's " KMAG_DEVICE " cannot run workloads on %s",
+				 l->name);
 		goto out;
 	}
 	ret = KMAG_EXIT_USAGE;
-	refused = spec_refused(s, &info);
-	if (refused) {
-		say("%s", refused);
-		free(refused);
+	l->why = spec_refused(s, &info);
+	if (l->why) {
 		l->err = EINVAL;
 		goto out;
 	}
@@ -195,7 +204,7 @@ int load_run(struct load *l, const struct spec *s, enum kmag_backend backend)
 		.on_us = s->on_us, .off_us = s->off_us, .period_us = s->period_us,
 		.steps = s->steps, .results = (uintptr_t)l->threads,
 		.max_results = info.max_run_threads };
-	ret = submit(l, fd);
+	ret = submit(l, fd, quiet);
 	if (!ret && backend == KMAG_BACKEND_KMAG)
 		ret = inspect(l, fd, caches, s->nr_sizes);
 out:
@@ -206,6 +215,7 @@ out:
 void load_free(struct load *l)
 {
 	free(l->threads);
+	free(l->why);
 	*l = (struct load){};
 }
 

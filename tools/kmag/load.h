@@ -15,6 +15,7 @@ struct load {
 	const char *name;
 	struct kmag_ioc_run run;
 	int err;				/* of the run, if it was refused */
+	char *why;				/* that, as one sentence */
 	struct kmag_run_thread *threads;	/* ->run.nr_results */
 	/* kmag only */
 	struct account account;			/* of all its caches, at the end */
@@ -28,12 +29,12 @@ struct load {
  * @l: filled in; to be freed with load_free() in any case
  * @s: the workload, its backends aside
  * @backend: where
+ * @quiet: do not show how far it is
  *
- * Shows how far it is, if it takes over a second.
- *
- * Return: exit code, after one sentence if it is not 0.
+ * Return: exit code. If it is not 0, there is a sentence in ->why, or it has been
+ * said where it is not about the workload.
  */
-int load_run(struct load *l, const struct spec *s, enum kmag_backend backend);
+int load_run(struct load *l, const struct spec *s, enum kmag_backend backend, bool quiet);
 void load_free(struct load *l);
 
 /* What is wrong with it, as one sentence to be freed, or NULL. */

@@ -151,9 +151,12 @@ static int run(struct run *r, const struct options *o)
 	for (k = 0; k < NR_LOADS; k++) {
 		if (!o->spec.backends[k])
 			continue;
-		ret = load_run(&r->loads[r->nr++], r->spec, k);
-		if (ret)
-			return ret;
+		ret = load_run(&r->loads[r->nr++], r->spec, k, false);
+		if (!ret)
+			continue;
+		if (r->loads[r->nr - 1].why)
+			say("%s", r->loads[r->nr - 1].why);
+		return ret;
 	}
 	json = run_json(r);
 	if (!o->result.json) {

@@ -53,6 +53,17 @@ static void tell(const struct options *o, const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* A line of the log that has no end yet. It stays whole, if something is said. */
+static bool line_open;
+
+static void end_line(void)
+{
+	if (line_open)
+		puts(" # broken off");
+	line_open = false;
+	fflush(stdout);
+}
+
 /* Has a CPU that it names gone offline since it was picked? */
 static bool lacks_cpu(const struct spec *s)
 {
@@ -70,15 +81,16 @@ static bool lacks_cpu(const struct spec *s)
  * One workload on a backend. CPUs may go, and come back, at any time: the kernel has
  * one word for that, and for nothing else that is picked.
  */
-static int try_load(struct load *load, const struct spec *s, enum kmag_backend backend)
+static int try_load(const struct options *o, struct load *load, const struct spec *s,
+		    enum kmag_backend backend)
 {
-	int ret = load_run(load, s, backend), tries;
+	int ret = load_run(load, s, backend, !o->result.json), tries;
 
 	for (tries = 0; ret && tries < 3; tries++) {
 		if (load->err != EINVAL || !s->cpus_len || lacks_cpu(s))
 			break;
 		load_free(load);
-		ret = load_run(load, s, backend);
+		ret = load_run(load, s, backend, !o->result.json);
 	}
 	return ret;
 }
@@ -98,25 +110,30 @@ static int one(struct stress *st, uint64_t seed)
 	memcpy(s.backends, st->o->backends, sizeof(s.backends));
 	command = spec_command(&s);
 	tell(st->o, "%s", command);
+	line_open = !st->o->result.json;
 	for (k = 0; k < 2 && !verdict; k++) {
 		if (!s.backends[k])
 			continue;
-		ret = try_load(&load, &s, k);
+		ret = try_load(st->o, &load, &s, k);
 		allocs += load.run.total.allocs;
 		st->failed += load.run.total.failed;
 		if (!ret)
 			verdict = load_verdict(&load);
 		gone = load.err == EINVAL && lacks_cpu(&s);
+		if (ret && !gone && load.why)
+			say("%s", load.why);
 		load_free(&load);
 		if (ret) {
 			free(command);
 			if (!gone)
 				return ret;
+			line_open = false;
 			tell(st->o, " # skipped: a CPU of it went offline\n");
 			st->skipped++;
 			return KMAG_EXIT_OK;
 		}
 	}
+	line_open = false;
 	st->workloads++;
 	st->allocs += allocs;
 	tell(st->o, " # %llu: %s, %s allocations, %.2f s\n", (unsigned long long)st->workloads,
@@ -139,6 +156,7 @@ static int stress(struct stress *st)
 	if (fd < 0)
 		return KMAG_EXIT_MISSING;
 	close(fd);
+	before_say = end_line;
 	while (!ret && (!o->count || st->workloads + st->skipped < o->count) &&
 	       (!o->duration_us || now_ns() - start < o->duration_us * 1000) &&
 	       (o->keep_going || !json_array_size(st->faults)))

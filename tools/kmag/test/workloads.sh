@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 63
+plan 64
 seconds=${1:-30}
 corrupt=/lib/kmag/kmag_corrupt.ko
 here=$(realpath "$(dirname "$0")")
@@ -172,8 +172,12 @@ grep -q '"command": "kmag run .*--check"' out && [ "$(field out workloads)" = 1 
 result $? 'with the command that does it'
 rmmod kmag_corrupt
 
+# So long that it would show how far a workload is, were that not the log's.
 expect 0 ' 0 faults' "stress for $seconds seconds" \
-	kmag stress --backend both --duration "${seconds}s" --seed 1
+	sh -c "kmag stress --backend both --duration ${seconds}s --seed 1 2>&1"
+whole='kmag run [^#]* # [0-9]*: good, [0-9,]* allocations, [0-9.]* s'
+grep -q "^$whole$" out && ! grep -vx "$whole\|# seed 1: .* 0 faults" out
+result $? 'each line of its log is whole'
 tail -n 1 out
 expect 0 '^0 caches' 'no cache is left' kmag stat
 rmmod kmag_dev
