@@ -11,11 +11,12 @@
 
 #include "load.h"
 #include "result.h"
+#include "stop.h"
 #include "util.h"
 
-/* A second thread asks how far the first one is. */
+/* A second thread asks how far the first one is, and has it stop. */
 struct watcher {
-	pthread_t thread;
+	pthread_t thread, runner;
 	const struct load *load;
 	int fd;
 	bool quiet;
@@ -35,6 +36,9 @@ static void *watch(void *data)
 		struct kmag_ioc_progress req = { .size = sizeof(req) };
 
 		nanosleep(&nap, NULL);
+		/* It came to this thread, or before the other was in the kernel. */
+		if (stop_signal && !w->done)
+			pthread_kill(w->runner, stop_signal);
 		if (w->quiet)
 			continue;
 		if (!ioctl(w->fd, KMAG_IOC_PROGRESS, &req) && req.ns)
@@ -54,12 +58,14 @@ static const char *why(const struct load *l)
 		return "the workload could hold more than a run may";
 	if (l->err == EBUSY)
 		return "other runs have the memory that the workload could need";
+	if (l->err == EINTR)
+		return "a signal ended the workload before it was through";
 	return NULL;
 }
 
 static int submit(struct load *l, int fd, bool quiet)
 {
-	struct watcher w = { .load = l, .fd = fd, .quiet = quiet };
+	struct watcher w = { .load = l, .fd = fd, .quiet = quiet, .runner = pthread_self() };
 	const char *known;
 	int ret;
 
@@ -92,7 +98,7 @@ static int create(struct load *l, int fd, const struct spec *s,
 			.align = s->align };
 		snprintf(caches[i].name, sizeof(caches[i].name), "run.%u", s->sizes[i]);
 		if (ioctl(fd, KMAG_IOC_CREATE, &caches[i])) {
-			l->why = xprintf("cannot create a cache of %u bytes on %s: %m",
+			l->why = xprintf("cannot make a cache of %u bytes on %s: %m",
 					 s->sizes[i], l->name);
 			return KMAG_EXIT_FAILED;
 		}
@@ -152,7 +158,7 @@ static int inspect(struct load *l, int fd, const struct kmag_ioc_create *caches,
 		const struct snap_cache *c = snapshot_find(&snap, caches[i].kmag_id);
 
 		if (!c || ioctl(fd, KMAG_IOC_VALIDATE, &req)) {
-			l->why = xprintf("cannot look into the cache %s", caches[i].real_name);
+			say("cannot look into the cache %s", caches[i].real_name);
 			snapshot_free(&snap);
 			return KMAG_EXIT_FAILED;
 		}
@@ -205,8 +211,14 @@ int load_run(struct load *l, const struct spec *s, enum kmag_backend backend, bo
 		.steps = s->steps, .results = (uintptr_t)l->threads,
 		.max_results = info.max_run_threads };
 	ret = submit(l, fd, quiet);
-	if (!ret && backend == KMAG_BACKEND_KMAG)
-		ret = inspect(l, fd, caches, s->nr_sizes);
+	l->told = !ret || l->err == EINTR;
+	if (l->told && backend == KMAG_BACKEND_KMAG &&
+	    inspect(l, fd, caches, s->nr_sizes)) {
+		l->told = false;
+		free(l->why);
+		l->why = NULL;
+		ret = KMAG_EXIT_FAILED;
+	}
 out:
 	close(fd);
 	return ret;

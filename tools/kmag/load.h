@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <kmag.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dev.h"
@@ -16,6 +17,7 @@ struct load {
 	struct kmag_ioc_run run;
 	int err;				/* of the run, if it was refused */
 	char *why;				/* that, as one sentence */
+	bool told;				/* the rest is: to the end, or up to a signal */
 	struct kmag_run_thread *threads;	/* ->run.nr_results */
 	/* kmag only */
 	struct account account;			/* of all its caches, at the end */

@@ -16,6 +16,7 @@
 #include "follow.h"
 #include "probe.h"
 #include "result.h"
+#include "stop.h"
 #include "trace.h"
 #include "util.h"
 
@@ -43,13 +44,6 @@ struct recorder {
 	uint64_t lost;
 	int own;		/* whose events are left out, once it is known */
 };
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int sig)
-{
-	stop_signal = sig;
-}
 
 /* Caches that share another's memory are recorded under that one's name. */
 static void warn_merged(void)
@@ -360,7 +354,6 @@ static int follow(struct recorder *r, const struct options *o, struct command *c
 
 static int record(const struct options *o)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
 	struct recorder r = { .nr_cpus = sysconf(_SC_NPROCESSORS_CONF) };
 	struct trace_writer *w;
 	struct command c;
@@ -371,9 +364,7 @@ static int record(const struct options *o)
 		return ret;
 	/* A command that is gone before it was let go is told, not died of. */
 	signal(SIGPIPE, SIG_IGN);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	stop_catch();
 	r.probes = probes_open(o->buffer_kb, &ret);
 	if (!r.probes)
 		goto err_open;

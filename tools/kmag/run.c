@@ -6,6 +6,7 @@
 #include "load.h"
 #include "result.h"
 #include "spec.h"
+#include "stop.h"
 #include "util.h"
 
 #define NR_LOADS	2
@@ -18,7 +19,8 @@ struct options {
 struct run {
 	const struct spec *spec;
 	struct load loads[NR_LOADS];
-	unsigned int nr;
+	unsigned int nr;	/* that tell something */
+	const char *why;	/* there is no more, or NULL */
 };
 
 static double time_ratio(const struct run *r)
@@ -139,26 +141,18 @@ static json_t *run_json(const struct run *r)
 			 "workload", spec_json(r->spec), "backends", backends);
 	if (time_ratio(r))
 		json_object_set_new(json, "time_ratio", json_real(time_ratio(r)));
+	if (r->why)
+		json_object_set_new(json, "stopped", json_string(r->why));
 	return json;
 }
 
-static int run(struct run *r, const struct options *o)
+/* Return: exit code, after one sentence if it is not 0. */
+static int tell(const struct run *r, const struct options *o)
 {
+	json_t *json = run_json(r);
 	unsigned int k;
-	json_t *json;
 	int ret;
 
-	for (k = 0; k < NR_LOADS; k++) {
-		if (!o->spec.backends[k])
-			continue;
-		ret = load_run(&r->loads[r->nr++], r->spec, k, false);
-		if (!ret)
-			continue;
-		if (r->loads[r->nr - 1].why)
-			say("%s", r->loads[r->nr - 1].why);
-		return ret;
-	}
-	json = run_json(r);
 	if (!o->result.json) {
 		print_head(r);
 		print_totals(r);
@@ -176,6 +170,31 @@ static int run(struct run *r, const struct options *o)
 		free(verdict);
 		ret = KMAG_EXIT_FAILED;
 	}
+	return ret;
+}
+
+static int run(struct run *r, const struct options *o)
+{
+	int ret = KMAG_EXIT_OK, told = KMAG_EXIT_OK;
+	unsigned int k;
+
+	stop_catch();
+	for (k = 0; k < NR_LOADS && !ret; k++) {
+		struct load *l = &r->loads[r->nr];
+
+		if (!o->spec.backends[k])
+			continue;
+		ret = load_run(l, r->spec, k, false);
+		r->why = l->why;
+		r->nr += l->told;
+	}
+	/* One side is something, too. */
+	if (r->nr)
+		told = tell(r, o);
+	if (told)
+		return told;
+	if (r->why)
+		say("%s", r->why);
 	return ret;
 }
 
@@ -209,7 +228,7 @@ int cmd_run(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	ret = run(&r, &o);
-	for (k = 0; k < r.nr; k++)
+	for (k = 0; k < NR_LOADS; k++)
 		load_free(&r.loads[k]);
 	return ret;
 }

@@ -16,6 +16,7 @@
 #include "pick.h"
 #include "result.h"
 #include "spec.h"
+#include "stop.h"
 #include "util.h"
 
 #define DEFAULT_S	10
@@ -37,6 +38,7 @@ struct stress {
 	uint64_t allocs;
 	uint64_t failed;
 	json_t *faults;
+	char *why;		/* it goes on no more, or NULL */
 };
 
 static void tell(const struct options *o, const char *fmt, ...) __printf(2, 3);
@@ -100,86 +102,102 @@ static int one(struct stress *st, uint64_t seed)
 {
 	uint64_t start = now_ns(), allocs = 0;
 	char *command, *verdict = NULL;
+	int ret = KMAG_EXIT_OK;
+	bool gone = false;
 	struct load load;
 	struct spec s;
 	unsigned int k;
-	bool gone;
-	int ret;
 
 	pick_spec(&s, seed, &st->info);
 	memcpy(s.backends, st->o->backends, sizeof(s.backends));
 	command = spec_command(&s);
 	tell(st->o, "%s", command);
 	line_open = !st->o->result.json;
-	for (k = 0; k < 2 && !verdict; k++) {
+	for (k = 0; k < 2 && !verdict && !ret; k++) {
 		if (!s.backends[k])
 			continue;
 		ret = try_load(st->o, &load, &s, k);
 		allocs += load.run.total.allocs;
 		st->failed += load.run.total.failed;
-		if (!ret)
+		if (load.told)
 			verdict = load_verdict(&load);
-		gone = load.err == EINVAL && lacks_cpu(&s);
-		if (ret && !gone && load.why)
-			say("%s", load.why);
-		load_free(&load);
-		if (ret) {
-			free(command);
-			if (!gone)
-				return ret;
-			line_open = false;
-			tell(st->o, " # skipped: a CPU of it went offline\n");
-			st->skipped++;
-			return KMAG_EXIT_OK;
+		gone = ret && load.err == EINVAL && lacks_cpu(&s);
+		if (ret && !gone) {
+			st->why = load.why;
+			load.why = NULL;
 		}
+		load_free(&load);
 	}
 	line_open = false;
-	st->workloads++;
+	if (gone) {
+		tell(st->o, " # skipped: a CPU of it went offline\n");
+		st->skipped++;
+		ret = KMAG_EXIT_OK;
+		goto out;
+	}
 	st->allocs += allocs;
+	if (ret && !verdict) {
+		if (st->why)
+			tell(st->o, " # %s\n", st->why);
+		goto out;
+	}
+	st->workloads++;
 	tell(st->o, " # %llu: %s, %s allocations, %.2f s\n", (unsigned long long)st->workloads,
 	     verdict ? verdict : "good", commas(allocs), (now_ns() - start) / 1e9);
 	if (verdict)
 		json_array_append_new(st->faults, json_pack("{s:s, s:s}", "command", command,
 							    "wrong", verdict));
+out:
 	free(verdict);
 	free(command);
-	return KMAG_EXIT_OK;
+	return ret;
 }
 
 static int stress(struct stress *st)
 {
 	const struct options *o = st->o;
 	uint64_t start = now_ns(), seeds = o->seed;
-	int ret = KMAG_EXIT_OK, fd = dev_open(&st->info);
+	int ret = KMAG_EXIT_OK, told, fd = dev_open(&st->info);
 	size_t faults;
+	json_t *json;
 
 	if (fd < 0)
 		return KMAG_EXIT_MISSING;
 	close(fd);
 	before_say = end_line;
-	while (!ret && (!o->count || st->workloads + st->skipped < o->count) &&
+	stop_catch();
+	while (!ret && !stop_signal && (!o->count || st->workloads + st->skipped < o->count) &&
 	       (!o->duration_us || now_ns() - start < o->duration_us * 1000) &&
 	       (o->keep_going || !json_array_size(st->faults)))
 		ret = one(st, pick_chance(&seeds));
-	if (ret)
-		return ret;
+	if (stop_signal && !ret) {
+		st->why = xprintf("a signal ended it");
+		ret = KMAG_EXIT_FAILED;
+	}
 	faults = json_array_size(st->faults);
 	if (st->skipped)
 		tell(o, "# %s more skipped\n", commas(st->skipped));
 	tell(o, "# seed %llu: %s workloads, %s allocations, %s failed, %.1f s, %zu faults\n",
 	     (unsigned long long)o->seed, commas(st->workloads), commas(st->allocs),
 	     commas(st->failed), (now_ns() - start) / 1e9, faults);
-	ret = result_tell(&o->result,
-			  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:O}",
-				    "schema", "kmag.stress/1", "seed", (json_int_t)o->seed,
-				    "workloads", (json_int_t)st->workloads,
-				    "skipped", (json_int_t)st->skipped,
-				    "allocations", (json_int_t)st->allocs,
-				    "failed", (json_int_t)st->failed,
-				    "seconds", (now_ns() - start) / 1e9,
-				    "faults", st->faults));
-	if (!faults || ret)
+	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:O}",
+			 "schema", "kmag.stress/1", "seed", (json_int_t)o->seed,
+			 "workloads", (json_int_t)st->workloads,
+			 "skipped", (json_int_t)st->skipped,
+			 "allocations", (json_int_t)st->allocs,
+			 "failed", (json_int_t)st->failed,
+			 "seconds", (now_ns() - start) / 1e9,
+			 "faults", st->faults);
+	if (st->why)
+		json_object_set_new(json, "stopped", json_string(st->why));
+	told = result_tell(&o->result, json);
+	if (told)
+		return told;
+	if (!faults) {
+		if (st->why)
+			say("%s", st->why);
 		return ret;
+	}
 	say("%zu of %s workloads went wrong", faults, commas(st->workloads));
 	return KMAG_EXIT_FAILED;
 }
@@ -242,6 +260,7 @@ int cmd_stress(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	ret = stress(&st);
+	free(st.why);
 	json_decref(st.faults);
 	return ret;
 }

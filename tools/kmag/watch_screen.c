@@ -8,22 +8,13 @@
 #include <errno.h>
 #include <locale.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "stop.h"
 #include "util.h"
 #include "watch.h"
-
-static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-
-static volatile sig_atomic_t got_signal;
-
-static void on_signal(int sig)
-{
-	got_signal = sig;
-}
 
 struct screen {
 	struct watch_table *t;
@@ -118,7 +109,7 @@ static bool wait_keys(struct screen *s)
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
 	int key;
 
-	for (; now < until && !got_signal; now = now_ns()) {
+	for (; now < until && !stop_signal; now = now_ns()) {
 		struct timespec left = { (until - now) / 1000000000, (until - now) % 1000000000 };
 		int ret = ppoll(&in, 1, &left, &s->waiting);
 
@@ -131,29 +122,21 @@ static bool wait_keys(struct screen *s)
 			if (!on_key(s, key))
 				return false;
 	}
-	return !got_signal;
+	return !stop_signal;
 }
 
 static void catch_signals(struct screen *s)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
 	sigset_t held;
-	size_t i;
 
-	sigemptyset(&held);
-	for (i = 0; i < ARRAY_SIZE(ending); i++) {
-		sigaddset(&held, ending[i]);
-		sigaction(ending[i], &sa, NULL);
-	}
+	stop_set(&held);
+	stop_catch();
 	sigprocmask(SIG_BLOCK, &held, &s->waiting);
 }
 
 static void release_signals(struct screen *s)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(ending); i++)
-		signal(ending[i], SIG_DFL);
+	stop_release();
 	sigprocmask(SIG_SETMASK, &s->waiting, NULL);
 }
 
@@ -216,7 +199,7 @@ int watch_screen(struct watch_table *t, const struct watch_source *source,
 	leave();
 	delscreen(term);
 	release_signals(&s);
-	if (got_signal)
-		raise(got_signal);
+	if (stop_signal)
+		raise(stop_signal);
 	return ret;
 }

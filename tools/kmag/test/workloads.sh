@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 64
+plan 74
 seconds=${1:-30}
 corrupt=/lib/kmag/kmag_corrupt.ko
 here=$(realpath "$(dirname "$0")")
@@ -75,6 +75,35 @@ sleep 1
 kill -9 $!
 wait $! 2>/dev/null
 expect 0 '^0 caches' 'no cache is left of a run that was killed' kmag stat
+
+# What there is when a signal comes is told, and as much of a side that is through.
+# amid SIGNAL SECONDS STATUS PATTERN NAME COMMAND...: expect() that of it
+amid()
+{
+	signal=$1 after=$2 status=$3 pattern=$4 name=$5
+	shift 5
+	expect "$status" "$pattern" "$name" timeout -s "$signal" "$after" "$@"
+}
+amid INT 3 1 'a signal ended the workload' 'a run that is ended' kmag run -p churn -d 1h
+grep -q '^allocations  *[1-9][0-9,]*$' out && grep -q 'bytes off by 0, validated: 0 errors' out
+result $? 'what it did up to there'
+amid TERM 2 1 '"stopped": "a signal' 'a run as JSON that is ended' kmag run --json -d 1h
+amid INT 6 1 'a signal ended the workload' 'a run that is ended on its second side' \
+	kmag run -d 4s
+grep -q '^allocations  *[1-9][0-9,]*  *[1-9][0-9,]*$' out
+result $? 'both sides'
+(
+	sleep 1
+	echo 0 >/sys/devices/system/cpu/cpu1/online
+) &
+expect 2 'CPU 1 is not online' 'a run that is refused on its second side' kmag run -c 1 -d 6s
+wait $!
+echo 1 >/sys/devices/system/cpu/cpu1/online
+grep -q '^allocations  *[1-9][0-9,]*$' out
+result $? 'the first side'
+amid INT 3 1 'a signal ended' 'stress that is ended' kmag stress -d 1h
+grep -q '^# seed .* workloads, .* 0 faults' out && ! grep -qv '^kmag run [^#]* # .\|^# seed' out
+result $? 'its log and its sum'
 
 # strip FILE: the commands of a log
 strip()
@@ -170,6 +199,9 @@ expect 1 '"wrong": "kmag: the contents of 1 objects' 'and tells the fault as JSO
 	kmag stress --json -n 1 --seed $seed
 grep -q '"command": "kmag run .*--check"' out && [ "$(field out workloads)" = 1 ]
 result $? 'with the command that does it'
+spoil
+amid INT 3 1 '"wrong": "kmag: the contents of 1 objects' 'and does when it is ended' \
+	kmag stress --json --keep-going -d 1h --seed $seed
 rmmod kmag_corrupt
 
 # So long that it would show how far a workload is, were that not the log's.
