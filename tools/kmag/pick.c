@@ -14,6 +14,9 @@
 #define MAX_THREADS	64
 #define MAX_SIZES	6
 
+/* How often a live set is filled, at least */
+#define MIN_TIMES	2
+
 /* SplitMix64 */
 uint64_t pick_chance(uint64_t *state)
 {
@@ -43,23 +46,36 @@ static uint64_t spread(uint64_t *state, uint64_t min, uint64_t max)
 	return top + below(state, (top > max / 2 ? max + 1 : 2 * top) - top);
 }
 
-static uint64_t most_bytes(const struct spec *s)
+static uint64_t lesser(uint64_t a, uint64_t b)
 {
-	uint64_t most = s->align;
-	unsigned int i;
-
-	for (i = 0; i < s->nr_sizes; i++)
-		if (s->sizes[i] > most)
-			most = s->sizes[i];
-	return most + s->align;
+	return a < b ? a : b;
 }
 
-static void pick_caches(uint64_t *rnd, struct spec *s)
+/* What all threads may hold together. */
+static uint64_t max_held(const struct kmag_ioc_info *info)
+{
+	return lesser(info->max_run_bytes / 4, MAX_HELD);
+}
+
+/* Objects that a thread holds at least, however small its live set is */
+static uint64_t least_held(const struct spec *s)
+{
+	struct spec least = *s;
+
+	least.live = 1;
+	return spec_room(&least);
+}
+
+static void pick_caches(uint64_t *rnd, struct spec *s, const struct kmag_ioc_info *info)
 {
 	static const uint32_t flags[] = {
 		KMAG_CF_HWALIGN, KMAG_CF_ACCOUNT, KMAG_CF_RECLAIM, KMAG_CF_CTOR };
-	uint64_t largest = s->mode == KMAG_RUN_THREAD ? 65536 : KMAG_RUN_MAX_IRQ_SIZE;
+	uint64_t largest = s->mode == KMAG_RUN_THREAD ? info->max_object_size :
+						       KMAG_RUN_MAX_IRQ_SIZE;
 	unsigned int i;
+
+	while (largest * least_held(s) > max_held(info))
+		largest /= 2;
 
 	s->nr_sizes = below(rnd, 2) ? 1 : spread(rnd, 1, MAX_SIZES);
 	for (i = 0; i < s->nr_sizes; i++)
@@ -88,28 +104,31 @@ static void pick_cpus(uint64_t *rnd, struct spec *s, const struct kmag_ioc_info 
 	}
 }
 
-/* As much as fits the bounds above. */
+/*
+ * As much as fits the bounds above. A live set is filled more often than once, so
+ * that it is emptied, or what is in it replaced.
+ */
 static void pick_amounts(uint64_t *rnd, struct spec *s, const struct kmag_ioc_info *info)
 {
-	uint64_t held = info->max_run_bytes / 4 < MAX_HELD ? info->max_run_bytes / 4 : MAX_HELD;
-	uint64_t size = most_bytes(s), most;
+	uint64_t held = max_held(info) / spec_share(s), done = MAX_WRITTEN / spec_largest(s);
+	uint64_t least = least_held(s), most, times;
 
-	/* The least that a thread may be given. */
-	most = held / (size * (s->pattern == KMAG_RUN_CROSS ? KMAG_RUN_BULK : 2));
-	if (s->threads > most)
-		s->threads = most ? most : 1;
-	s->live = spread(rnd, 1, 20000);
-	most = held / (size * s->threads);
-	if (s->live > most)
-		s->live = most ? most : 1;
+	/* What a thread must be given. */
+	most = lesser(held, done / MIN_TIMES) / least;
+	s->threads = lesser(s->threads, most ? most : 1);
 
-	s->count = spread(rnd, 100, 20000);
-	most = MAX_WRITTEN / (size * s->threads);
-	if (s->count > most)
-		s->count = most ? most : 1;
-	most = s->steps ? MAX_IRQ_US / s->period_us * s->steps : UINT64_MAX;
-	if (s->count > most)
-		s->count = most;
+	held /= s->threads;
+	done /= s->threads;
+	if (s->steps)
+		done = lesser(done, MAX_IRQ_US / s->period_us * s->steps);
+	most = lesser(held, done / MIN_TIMES) / least * least;
+	s->live = lesser(spread(rnd, 1, 20000), most ? most : 1);
+
+	times = spread(rnd, 100, 20000) / spec_room(s);
+	if (times < MIN_TIMES)
+		times = MIN_TIMES;
+	most = done / spec_room(s);
+	s->count = spec_room(s) * lesser(times, most ? most : 1);
 	s->duration_ms = MAX_MS;
 }
 
@@ -122,7 +141,7 @@ void pick_spec(struct spec *s, uint64_t seed, const struct kmag_ioc_info *info)
 	s->pattern = below(&rnd, KMAG_RUN_NR_PATTERNS);
 	if (!below(&rnd, 2))
 		s->mode = no_hardirq || below(&rnd, 2) ? KMAG_RUN_SOFTIRQ : KMAG_RUN_HARDIRQ;
-	pick_caches(&rnd, s);
+	pick_caches(&rnd, s, info);
 	pick_cpus(&rnd, s, info);
 	s->gfp = s->mode == KMAG_RUN_THREAD && below(&rnd, 2) ? KMAG_GFP_KERNEL :
 		 below(&rnd, 2) ? KMAG_GFP_ATOMIC : KMAG_GFP_NOWAIT;

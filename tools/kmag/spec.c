@@ -346,11 +346,37 @@ static unsigned int count_cpus(const struct spec *s, int *missing)
 	return nr;
 }
 
-/* What an object needs of pages, as the kernel counts it. */
-static uint64_t share(uint64_t stride)
+static uint64_t round_up(uint64_t n, uint64_t to)
 {
-	uint64_t power = sysconf(_SC_PAGESIZE) / 8;
+	return (n + to - 1) / to * to;
+}
 
+static uint64_t cache_line(void)
+{
+	long line = sysconf(_SC_LEVEL1_DCACHE_LINESIZE);
+
+	/* Unknown, it is what most have. */
+	return line > 0 ? line : 64;
+}
+
+uint64_t spec_largest(const struct spec *s)
+{
+	uint64_t most = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_sizes; i++)
+		if (s->sizes[i] > most)
+			most = s->sizes[i];
+	return most;
+}
+
+uint64_t spec_share(const struct spec *s)
+{
+	uint64_t align = s->align > 8 ? s->align : 8, power = sysconf(_SC_PAGESIZE) / 8, stride;
+
+	if (s->cache_flags & KMAG_CF_HWALIGN && align < cache_line())
+		align = cache_line();
+	stride = round_up(spec_largest(s), align);
 	if (stride <= power)
 		return stride;
 	while (power < stride)
@@ -358,13 +384,7 @@ static uint64_t share(uint64_t stride)
 	return power;
 }
 
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
-/* What the objects of a thread's full live set may take, as the kernel counts. */
-static uint64_t live_objs(const struct spec *s)
+uint64_t spec_room(const struct spec *s)
 {
 	switch (s->pattern) {
 	case KMAG_RUN_PAIR:
@@ -380,8 +400,8 @@ static uint64_t live_objs(const struct spec *s)
 
 char *spec_refused(const struct spec *s, const struct kmag_ioc_info *info)
 {
-	unsigned int i, cpus, threads;
-	uint64_t most = 0, objs;
+	unsigned int cpus, threads;
+	uint64_t most, objs;
 	int missing;
 
 	cpus = count_cpus(s, &missing);
@@ -394,20 +414,18 @@ char *spec_refused(const struct spec *s, const struct kmag_ioc_info *info)
 	if (s->duration_ms > info->max_run_ms)
 		return xprintf("%.0f s are more than the %.0f s that a run may take",
 			       s->duration_ms / 1e3, info->max_run_ms / 1e3);
-	for (i = 0; i < s->nr_sizes; i++)
-		if (s->sizes[i] > most)
-			most = s->sizes[i];
+	most = spec_largest(s);
 	if (most > info->max_object_size)
 		return xprintf("%s bytes are more than the %s that an object may have",
 			       commas(most), commas(info->max_object_size));
-	objs = live_objs(s) * threads;
+	objs = spec_room(s) * threads;
 	if (objs > info->max_objects)
 		return xprintf("%s objects in %u live sets are more than the %s that a run may hold",
 			       commas(objs), threads, commas(info->max_objects));
-	most = share(round_up(most, s->align > 8 ? s->align : 8));
-	if (objs * most > info->max_run_bytes)
+	most = objs * spec_share(s);
+	if (most > info->max_run_bytes)
 		return xprintf("%s in %u live sets are more than the %s that a run may hold",
-			       bytes(objs * most), threads, bytes(info->max_run_bytes));
+			       bytes(most), threads, bytes(info->max_run_bytes));
 	return NULL;
 }
 

@@ -45,6 +45,15 @@ const char *spec_mode(const struct spec *s);
 /* CPUs that are online. */
 void spec_online(uint64_t words[SPEC_CPU_WORDS]);
 
+/* Bytes of the largest object. */
+uint64_t spec_largest(const struct spec *s);
+
+/* What an object needs of the pages it lies on, at most; as the kernel counts. */
+uint64_t spec_share(const struct spec *s);
+
+/* How many objects a thread may hold; likewise. */
+uint64_t spec_room(const struct spec *s);
+
 /* What cannot be had of this device, as one sentence to be freed, or NULL. */
 char *spec_refused(const struct spec *s, const struct kmag_ioc_info *info);
 

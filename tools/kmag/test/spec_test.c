@@ -85,13 +85,25 @@ static bool all_kinds(const struct kinds *k)
 	return k->mixed && k->zeroed && k->constructed && k->stuttered && k->aligned;
 }
 
+/* No more than tools.rst says; and all that is done is not the filling of a live set. */
+static bool bounded(const struct spec *s, const struct kmag_ioc_info *info, char **why)
+{
+	uint64_t held = spec_room(s) * spec_share(s) * s->threads;
+
+	if (held <= 64 << 20 && held <= info->max_run_bytes / 4 && s->count >= 2 * spec_room(s))
+		return true;
+	free(*why);
+	*why = spec_command(s);
+	return false;
+}
+
 static void test_machine(const char *name, unsigned int cpus, uint64_t max_bytes)
 {
 	const struct kmag_ioc_info info = {
 		.nr_cpus = cpus, .max_objects = 4 << 20, .max_object_size = 262144,
 		.max_run_bytes = max_bytes, .max_run_threads = 1024, .max_run_ms = 3600000 };
-	bool same = true, taken = true;
-	char *why = NULL, *refused, *title;
+	bool same = true, taken = true, within = true;
+	char *why = NULL, *beyond = NULL, *refused, *title;
 	struct kinds kinds = {};
 	uint64_t seeds = cpus;
 	struct spec s;
@@ -103,6 +115,7 @@ static void test_machine(const char *name, unsigned int cpus, uint64_t max_bytes
 		s.backends[1] |= i % 3 == 0;
 		count_kinds(&kinds, &s);
 		same &= same_again(&s, &why);
+		within &= bounded(&s, &info, &beyond);
 		refused = spec_refused(&s, &info);
 		if (refused) {
 			taken = false;
@@ -116,16 +129,43 @@ static void test_machine(const char *name, unsigned int cpus, uint64_t max_bytes
 	title = xprintf("%s can do it", name);
 	result(taken, title, taken ? NULL : why);
 	free(title);
+	title = xprintf("what %s may hold is filled, and more than once", name);
+	result(within, title, beyond);
+	free(title);
 	title = xprintf("for %s there is some of all kinds", name);
 	result(all_kinds(&kinds), title, NULL);
 	free(title);
+	free(beyond);
 	free(why);
+}
+
+/* Shares as the kernel has them: kmag_run_share() */
+static bool shares(void)
+{
+	static const struct {
+		struct spec s;
+		uint64_t share;
+	} cases[] = {
+		{ { .sizes = { 1 }, .nr_sizes = 1 }, 8 },
+		{ { .sizes = { 1 }, .nr_sizes = 1, .cache_flags = KMAG_CF_HWALIGN }, 64 },
+		{ { .sizes = { 64, 100 }, .nr_sizes = 2 }, 104 },
+		{ { .sizes = { 100 }, .nr_sizes = 1, .align = 64 }, 128 },
+		{ { .sizes = { 1025 }, .nr_sizes = 1 }, 2048 },
+		{ { .sizes = { 1 }, .nr_sizes = 1, .align = 4096 }, 4096 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		if (spec_share(&cases[i].s) != cases[i].share)
+			return false;
+	return true;
 }
 
 static bool same_seed(void)
 {
 	const struct kmag_ioc_info info = {
-		.nr_cpus = 4, .max_run_bytes = 1ULL << 30, .max_run_threads = 1024 };
+		.nr_cpus = 4, .max_object_size = 262144, .max_run_bytes = 1ULL << 30,
+		.max_run_threads = 1024 };
 	struct spec one, two;
 	uint64_t seed;
 
@@ -143,8 +183,9 @@ static bool same_seed(void)
 
 int main(void)
 {
-	plan(7);
+	plan(10);
 	result(same_seed(), "a seed is one workload", NULL);
+	result(shares(), "what an object needs of its pages", NULL);
 	test_machine("a machine", 4, 1ULL << 33);
 	test_machine("a small machine", 1, 32ULL << 20);
 	return finished();
