@@ -186,7 +186,7 @@ static int show_heat(struct frag_view *fv)
 enum { OPT_MAP = 256 };
 
 static const struct argp_option options[] = {
-	{ "all", 'a', NULL, 0, "Show caches without slabs too", 0 },
+	{ "all", 'a', NULL, 0, "Show caches without slabs too (as JSON they always are)", 0 },
 	{ "heatmap", 'H', "PNG", OPTION_ARG_OPTIONAL,
 	  "Show each slab, by what holds it open; or draw that, with gnuplot", 0 },
 	{ "map", OPT_MAP, "FILE", 0, "For --heatmap: a copy of a slab_map, instead of caches", 0 },

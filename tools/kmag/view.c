@@ -25,20 +25,47 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = { NULL, parse, NULL, NULL, result_argp };
 const struct argp_child view_argp[] = { { &argp }, {} };
 
-static bool wanted(const struct view *v, const struct kmag_snap_cache *c)
+/* What is named is shown in any case. */
+static bool shown(const struct view *v, const struct kmag_snap_cache *c)
 {
-	if (v->nr_names)
-		return name_wanted(c, v->names, v->nr_names);
-	return !v->ops->wanted || v->ops->wanted(v, c);
+	return v->nr_names || !v->ops->wanted || v->ops->wanted(v, c);
+}
+
+int view_tell(struct view *v, const struct snapshot *snap)
+{
+	json_t *caches = json_array(), *json;
+	unsigned int i;
+
+	for (i = 0; i < snap->nr; i++) {
+		const struct snap_cache *c = &snap->caches[i];
+
+		if (!name_wanted(&c->c, v->names, v->nr_names))
+			continue;
+		/* One that is not in a result would be gone from there: see kmag diff. */
+		json_array_append_new(caches, v->ops->json(c));
+		if (!shown(v, &c->c))
+			continue;
+		if (!v->shown++ && !v->result.json)
+			v->ops->head();
+		if (!v->result.json)
+			v->ops->row(v, c);
+	}
+	json = json_pack("{s:s, s:I, s:o}", "schema", v->ops->schema,
+			 "time_ns", (json_int_t)snap->time_ns, "caches", caches);
+	if (!v->shown && v->nr_names) {
+		say("there is no kmag cache by that name");
+		json_decref(json);
+		return KMAG_EXIT_FAILED;
+	}
+	if (!v->result.json)
+		v->ops->total(v);
+	return result_tell(&v->result, json);
 }
 
 int view_show(struct view *v)
 {
-	json_t *caches = json_array();
 	struct kmag_ioc_info info;
 	struct snapshot snap;
-	unsigned int i;
-	json_t *json;
 	int fd, ret;
 
 	fd = dev_open(&info);
@@ -48,26 +75,7 @@ int view_show(struct view *v)
 	close(fd);
 	if (ret)
 		return KMAG_EXIT_FAILED;
-	for (i = 0; i < snap.nr; i++) {
-		const struct snap_cache *c = &snap.caches[i];
-
-		if (!wanted(v, &c->c))
-			continue;
-		if (!v->shown++ && !v->result.json)
-			v->ops->head();
-		if (!v->result.json)
-			v->ops->row(v, c);
-		json_array_append_new(caches, v->ops->json(c));
-	}
-	json = json_pack("{s:s, s:I, s:o}", "schema", v->ops->schema,
-			 "time_ns", (json_int_t)snap.time_ns, "caches", caches);
+	ret = view_tell(v, &snap);
 	snapshot_free(&snap);
-	if (!v->shown && v->nr_names) {
-		say("there is no kmag cache by that name");
-		json_decref(json);
-		return KMAG_EXIT_FAILED;
-	}
-	if (!v->result.json)
-		v->ops->total(v);
-	return result_tell(&v->result, json);
+	return ret;
 }

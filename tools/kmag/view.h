@@ -11,7 +11,7 @@ struct view;
 /**
  * struct view_ops - what such a command does of its own
  * @schema: of its JSON
- * @wanted: shall the cache be shown where no name asks for it? NULL: yes
+ * @wanted: shall it have a row where no name asks for it? NULL: yes
  * @head: prints what stands above the rows
  * @row: prints a cache's row, and adds it up
  * @json: the same, as JSON
@@ -31,8 +31,8 @@ struct view_ops {
  * @ops: the command
  * @result: how to tell it
  * @names: of wanted caches, as name_wanted() takes them
- * @nr_names: 0: all that @ops->wanted
- * @shown: how many there were
+ * @nr_names: 0: all, with a row if @ops->wanted
+ * @shown: how many rows there were
  */
 struct view {
 	const struct view_ops *ops;
@@ -45,7 +45,10 @@ struct view {
 /* A parser with --json and the names, its input a struct view */
 extern const struct argp_child view_argp[];
 
-/* Return: exit code, after one sentence if it is not 0. */
+/* Of a snapshot. Return: exit code, after one sentence if it is not 0. */
+int view_tell(struct view *v, const struct snapshot *snap);
+
+/* Of one that is taken now; likewise. */
 int view_show(struct view *v);
 
 #endif /* KMAG_VIEW_H */
