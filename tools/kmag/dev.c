@@ -187,6 +187,14 @@ bool name_wanted(const struct kmag_snap_cache *c, char **names, int nr)
 	return !nr;
 }
 
+bool names_failed(int nr_names, unsigned int found)
+{
+	if (!nr_names || found)
+		return false;
+	say("there is no kmag cache by that name");
+	return true;
+}
+
 void account_add(struct account *a, const struct kmag_snap_cache *c)
 {
 	uint64_t stride = c->stride;

@@ -41,6 +41,9 @@ const struct snap_cache *snapshot_find(const struct snapshot *s, uint32_t id);
 /* By its name, or name-id as in debugfs; shell patterns. No name: all. */
 bool name_wanted(const struct kmag_snap_cache *c, char **names, int nr);
 
+/* Is there none by any of these names? After one sentence. */
+bool names_failed(int nr_names, unsigned int found);
+
 /* Where all bytes are; adds up over caches. */
 struct account {
 	uint64_t live;		/* bytes that owners asked for */

@@ -52,8 +52,7 @@ int view_tell(struct view *v, const struct snapshot *snap)
 	}
 	json = json_pack("{s:s, s:I, s:o}", "schema", v->ops->schema,
 			 "time_ns", (json_int_t)snap->time_ns, "caches", caches);
-	if (!v->shown && v->nr_names) {
-		say("there is no kmag cache by that name");
+	if (names_failed(v->nr_names, v->shown)) {
 		json_decref(json);
 		return KMAG_EXIT_FAILED;
 	}

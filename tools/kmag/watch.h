@@ -45,7 +45,7 @@ struct watch_source {
  * @source: where from
  *
  * Operations and shares are those since the snapshot before; the first time
- * they are those since the caches were made.
+ * they are those since the caches were made, and there must be one by the names.
  *
  * Return: 0, or -1 after one sentence.
  */

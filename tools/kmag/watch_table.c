@@ -101,6 +101,7 @@ static void fill(struct watch_row *r, const struct kmag_snap_cache *c,
 
 int watch_take(struct watch_table *t, const struct watch_source *source)
 {
+	bool first = !t->last.caches;
 	struct snapshot now;
 	unsigned int i, k;
 
@@ -130,6 +131,9 @@ int watch_take(struct watch_table *t, const struct watch_source *source)
 	snapshot_free(&t->last);
 	t->last = now;
 	watch_sort(t);
+	/* Later they may well go, and come again. */
+	if (first && names_failed(t->nr_names, t->nr))
+		return -1;
 	return 0;
 }
 

@@ -45,7 +45,7 @@ result $? 'three tables'
 [ "$(cell out conn-1 LIVE)" = 1,000 ] && [ "$(cell out conn-1 OPS/S)" = 0 ] &&
 	[ "$(cell out conn-1 'MAG%')" = - ]
 result $? 'a cache at rest: live objects, no operations, no shares'
-expect 0 '^0 caches' 'watch of caches that are not there' kmag watch -n 1 'x*'
+expect 1 'no kmag cache by that name' 'watch of caches that are not there' kmag watch -n 1 'x*'
 expect 0 '^1 caches by ratio' 'watch of some, sorted' kmag watch -n 1 -s ratio 'conn*'
 expect 2 'interval takes 0.1 to 3600 seconds' 'watch too often' kmag watch -d 0.01
 expect 2 'interval takes' 'watch at intervals of no number' kmag watch -d nan

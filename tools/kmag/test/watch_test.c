@@ -418,6 +418,22 @@ static void test_ends(void)
 	end(&t, &restored);
 }
 
+static void test_names(void)
+{
+	char *none = "nosuch", *all = "*";
+	struct maker m = {};
+	struct watch_source source = { make, &m };
+	struct watch_table t = { .names = &none, .nr_names = 1 };
+
+	result(watch_take(&t, &source), "a name that is no cache's", NULL);
+	watch_free(&t);
+	t = (struct watch_table){ .names = &all, .nr_names = 1 };
+	result(!watch_take(&t, &source) && t.nr, "one of all caches", NULL);
+	t.names = &none;
+	result(!watch_take(&t, &source) && !t.nr, "caches that are gone meanwhile", NULL);
+	watch_free(&t);
+}
+
 static int demo(void)
 {
 	struct maker m = {};
@@ -433,8 +449,9 @@ int main(int argc, char **argv)
 	kmag_command = "watch";
 	if (argc > 1 && !strcmp(argv[1], "demo"))
 		return demo();
-	plan(25);
+	plan(28);
 	test_rows();
+	test_names();
 	test_order();
 	test_cells();
 	test_columns();
