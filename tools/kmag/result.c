@@ -7,6 +7,8 @@
 #include "result.h"
 #include "util.h"
 
+#define US_PER_S	1000000ULL
+
 static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "Print the result as JSON", 0 },
 	{ "report", 'r', "FILE", 0, "Write the result to FILE as JSON, too", 0 },
@@ -82,6 +84,43 @@ long option_number(struct argp_state *state, const char *option, const char *arg
 	if (end == arg || *end || errno || n < min || n > max)
 		argp_error(state, "--%s takes %ld to %ld, not '%s'", option, min, max, arg);
 	return n;
+}
+
+char *take_time(const char *arg, double *us)
+{
+	static const struct { const char *name; double us; } units[] = {
+		{ "us", 1 }, { "ms", 1000 }, { "s", US_PER_S },
+		{ "m", 60.0 * US_PER_S }, { "h", 3600.0 * US_PER_S },
+	};
+	char *end;
+	size_t i;
+
+	errno = 0;
+	*us = strtod(arg, &end);
+	if (end == arg || errno || !(*us >= 0))
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		size_t len = strlen(units[i].name);
+
+		if (!strncmp(end, units[i].name, len)) {
+			*us *= units[i].us;
+			return end + len;
+		}
+	}
+	*us *= US_PER_S;
+	return end;
+}
+
+uint64_t option_time(struct argp_state *state, const char *option, const char *arg,
+		     uint64_t min, uint64_t max)
+{
+	double us;
+	char *end = take_time(arg, &us);
+
+	if (!end || *end || us < min || us > max)
+		argp_error(state, "--%s takes a time from %lluus to %llus, not '%s'", option,
+			   (unsigned long long)min, (unsigned long long)(max / US_PER_S), arg);
+	return us;
 }
 
 unsigned int option_word(struct argp_state *state, const char *option, const char *arg,

@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct result_options {
 	bool json;
@@ -33,6 +34,16 @@ json_t *result_load(const char *path);
 /* The number in @arg, or ends the program as for any other wrong usage. */
 long option_number(struct argp_state *state, const char *option, const char *arg,
 		   long min, long max);
+
+/*
+ * A time as 90, 90s, 1.5m, 2h, 200ms or 50us, in microseconds from @min to
+ * @max; ends the program if it is not.
+ */
+uint64_t option_time(struct argp_state *state, const char *option, const char *arg,
+		     uint64_t min, uint64_t max);
+
+/* Up to where @arg is such a time, of any length; NULL if it is none. */
+char *take_time(const char *arg, double *us);
 
 /* Which of @words @arg is, or ends the program in the same way. */
 unsigned int option_word(struct argp_state *state, const char *option, const char *arg,

@@ -10,7 +10,6 @@
 #include "spec.h"
 #include "util.h"
 
-#define US_PER_S	1000000ULL
 #define US_PER_MS	1000ULL
 
 #define DEFAULT_SIZE	256
@@ -85,44 +84,6 @@ const char *spec_pattern(const struct spec *s)
 const char *spec_mode(const struct spec *s)
 {
 	return modes[s->mode];
-}
-
-/* Up to where @arg is a time; NULL if it is none. */
-static char *take_time(const char *arg, double *us)
-{
-	static const struct { const char *name; double us; } units[] = {
-		{ "us", 1 }, { "ms", US_PER_MS }, { "s", US_PER_S },
-		{ "m", 60.0 * US_PER_S }, { "h", 3600.0 * US_PER_S },
-	};
-	char *end;
-	size_t i;
-
-	errno = 0;
-	*us = strtod(arg, &end);
-	if (end == arg || errno || !(*us >= 0))
-		return NULL;
-	for (i = 0; i < ARRAY_SIZE(units); i++) {
-		size_t len = strlen(units[i].name);
-
-		if (!strncmp(end, units[i].name, len)) {
-			*us *= units[i].us;
-			return end + len;
-		}
-	}
-	*us *= US_PER_S;
-	return end;
-}
-
-uint64_t option_time(struct argp_state *state, const char *option, const char *arg,
-		     uint64_t min, uint64_t max)
-{
-	double us;
-	char *end = take_time(arg, &us);
-
-	if (!end || *end || us < min || us > max)
-		argp_error(state, "--%s takes a time from %lluus to %llus, not '%s'", option,
-			   (unsigned long long)min, (unsigned long long)(max / US_PER_S), arg);
-	return us;
 }
 
 static void option_stutter(struct argp_state *state, struct spec *s, const char *arg)

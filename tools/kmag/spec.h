@@ -62,11 +62,4 @@ char *spec_command(const struct spec *s);
 
 json_t *spec_json(const struct spec *s);
 
-/*
- * A time as 90, 90s, 1.5m, 2h, 200ms or 50us, in microseconds from @min to
- * @max; ends the program if it is not.
- */
-uint64_t option_time(struct argp_state *state, const char *option, const char *arg,
-		     uint64_t min, uint64_t max);
-
 #endif /* KMAG_SPEC_H */

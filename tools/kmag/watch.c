@@ -10,8 +10,9 @@
 #include "util.h"
 #include "watch.h"
 
-#define INTERVAL_MIN	0.1
-#define INTERVAL_MAX	3600.0
+/* us */
+#define INTERVAL_MIN	100000
+#define INTERVAL_MAX	3600000000
 #define PLAIN_WIDTH	(WATCH_LINE_MAX - 1)
 
 struct options {
@@ -78,7 +79,7 @@ static int watch(struct options *o)
 enum { KEY_PLAIN = 256 };
 
 static const struct argp_option options[] = {
-	{ "interval", 'd', "SECONDS", 0, "Time from one refresh to the next (2)", 0 },
+	{ "interval", 'd', "TIME", 0, "From one refresh to the next, as 5s or 500ms (2s)", 0 },
 	{ "count", 'n', "N", 0, "End after N refreshes", 0 },
 	{ "sort", 's', "KEY", 0,
 	  "held, name, live, ratio, back, operations, magazine, depot, slab or page: what comes first (held)",
@@ -90,16 +91,11 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
-	char *end;
 
 	switch (key) {
 	case 'd':
-		o->watch.interval = strtod(arg, &end);
-		/* Not a number is not in between, either. */
-		if (end == arg || *end ||
-		    !(o->watch.interval >= INTERVAL_MIN && o->watch.interval <= INTERVAL_MAX))
-			argp_error(state, "--interval takes %.1f to %.0f seconds, not '%s'",
-				   INTERVAL_MIN, INTERVAL_MAX, arg);
+		o->watch.interval = option_time(state, "interval", arg, INTERVAL_MIN,
+						INTERVAL_MAX) / 1e6;
 		return 0;
 	case 'n':
 		o->watch.count = option_number(state, "count", arg, 1, 1000000000);

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 97
+plan 99
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -76,6 +76,10 @@ done
 abi=$(sed -n 's/^#define KMAG_ABI\t\t*//p' "$here/../../../include/uapi/kmag.h")
 expect 0 "^kmag, ABI ${abi:-none}$" 'the version' kmag --version
 expect 0 "^kmag, ABI ${abi:-none}$" 'the version, of a command' kmag stat --version
+
+# What is asked for is looked at before it is begun.
+expect 2 'count takes' 'an interval as any other time' kmag watch -d 500ms -n 0
+expect 2 'interval takes a time' 'an interval that is none' kmag watch -d 5x
 
 # rows: the caches in a table of kmag diff, in order
 rows()
