@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* How every command tells its result: text, --json, --report. */
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "result.h"
 #include "util.h"
@@ -15,6 +18,27 @@ static const struct argp_option options[] = {
 	{}
 };
 
+/* So that no work is done in vain; without opening it, as it may be a pipe. */
+static bool can_write(const char *path)
+{
+	char *copy;
+	struct stat st;
+	int ret;
+
+	if (!stat(path, &st)) {
+		if (!S_ISDIR(st.st_mode))
+			return !access(path, W_OK);
+		errno = EISDIR;
+		return false;
+	}
+	if (errno != ENOENT)
+		return false;
+	copy = xprintf("%s", path);
+	ret = access(dirname(copy), W_OK | X_OK);
+	free(copy);
+	return !ret;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct result_options *o = state->input;
@@ -25,7 +49,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'r':
 		o->report = arg;
-		return 0;
+		if (can_write(arg))
+			return 0;
+		say("cannot write %s: %m", arg);
+		exit(KMAG_EXIT_FAILED);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -13,7 +13,10 @@ struct result_options {
 	const char *report;
 };
 
-/* A parser with these options, its input a struct result_options */
+/*
+ * A parser with these options, its input a struct result_options. Ends the
+ * program if the report cannot be written.
+ */
 extern const struct argp_child result_argp[];
 
 /**

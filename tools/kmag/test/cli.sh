@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 99
+plan 102
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -80,6 +80,13 @@ expect 0 "^kmag, ABI ${abi:-none}$" 'the version, of a command' kmag stat --vers
 # What is asked for is looked at before it is begun.
 expect 2 'count takes' 'an interval as any other time' kmag watch -d 500ms -n 0
 expect 2 'interval takes a time' 'an interval that is none' kmag watch -d 5x
+for command in run 'diff one.json two.json'; do
+	# shellcheck disable=SC2086 # its words
+	expect 1 'cannot write nosuch/r: No such' "${command%% *} with a report in no folder" \
+		kmag $command --report nosuch/r
+done
+[ ! -s out ]
+result $? 'that is found before it is told'
 
 # rows: the caches in a table of kmag diff, in order
 rows()

@@ -9,7 +9,7 @@
 # Where two events make an allocation, they can come apart.
 pairs=0
 grep -q '[[:space:]]f\[' /sys/kernel/tracing/README || pairs=1
-plan $((57 + pairs))
+plan $((59 + pairs))
 
 # Nothing of a recording may stay in tracefs.
 clean()
@@ -89,6 +89,10 @@ expect 2 'one recording at a time' 'two traces' kmag replay t t
 expect 1 'is no folder' 'maps into a file' kmag replay --maps job t
 expect 1 'cannot make the folder' 'maps into nowhere' kmag replay --maps /nonexistent/maps t
 expect 1 'cannot write /nonexistent/r' 'a report to nowhere' kmag stat --report /nonexistent/r
+expect 1 'cannot write /nonexistent/r' 'a report of a run to nowhere' \
+	kmag run -d 1s --report /nonexistent/r
+[ ! -s out ]
+result $? 'that is found before the run'
 expect 1 'cannot write /dev/full' 'a report to a full disk' kmag frag --report /dev/full
 for command in stat frag 'stat --json' 'frag --json' 'replay --no-check -b kmag t'; do
 	expect 1 'cannot write the result: No space left' "$command to a full disk" \
