@@ -3,8 +3,8 @@
  * Patterns: what a player does next.
  *
  * A step is a few calls, in an interrupt of a few objects, and never waits, so
- * that it may be taken there as well as in a thread. All that a pattern needs to go on is in the
- * player.
+ * that it may be taken there as well as in a thread. All that a pattern needs to
+ * go on is in the player.
  */
 #include <linux/array_size.h>
 #include <linux/math.h>

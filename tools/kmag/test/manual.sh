@@ -6,8 +6,9 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 21
+plan 22
 
+here=$(realpath "$(dirname "$0")")
 page=$OUT/../kmag.1
 PATH=$OUT:$PATH
 work=$(mktemp -d) && cd "$work" || exit 1
@@ -66,6 +67,13 @@ result $? 'troff has no warning'
 groff -man -Tascii "$page" 2>/dev/null | sed 's/.\x08//g; s/\x1b\[[0-9;]*m//g' >out
 grep -q '^EXIT STATUS' out && grep -q 'not available here' out && ! grep -qF '\(' out
 result $? 'it reads well'
+
+seconds=$(sed -n 's/^#define PROGRESS_LINE_NS\t\([0-9]*\)000000000ULL$/\1/p' "$here/../util.c")
+for file in "$page" "$here/../../../Documentation/tools.rst"; do
+	tr '\n' ' ' <"$file" | grep -q "is none, that is a line every ${seconds:-none} seconds\." || missing+=" $file"
+done
+[ -z "$missing" ]
+result $? 'it tells how often progress shows without a terminal'
 
 offers 'commands' "$commands --help --version" ''
 offers 'a command begun' 'record replay report' re
