@@ -424,7 +424,8 @@ static void half_way(struct __test_metadata *_metadata, int fd, const int *pipe,
 		 * Not in time, be it that the child could not say so any more,
 		 * or before it was at it: once more.
 		 */
-		if (*over || (call != HALF_ALLOC_BULK && left == end))
+		if (*over || (call != HALF_ALLOC_BULK ? left == end :
+			      busy && (left < 0 || left == all)))
 			usec -= usec / 4;
 		else if (call != HALF_ALLOC_BULK && left == all - end)
 			usec += usec / 3;
