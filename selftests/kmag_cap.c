@@ -221,7 +221,7 @@ TEST_F(cap, what_caches_keep)
 {
 	__u32 ids[KMAG_RUN_MAX_CACHES];
 	struct run *run = &self->one;
-	const __u32 size = 262144;
+	const __u32 size = 131072;
 	__u64 one, all;
 	int i;
 
