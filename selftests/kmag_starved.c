@@ -255,7 +255,9 @@ TEST_F_TIMEOUT(starved, run, 300)
 	TH_LOG("%llu failed of those that may sleep, %llu atomic, %llu nowait; %d eaters killed",
 	       (unsigned long long)failed[0], (unsigned long long)failed[1],
 	       (unsigned long long)failed[2], eaters.killed);
-	EXPECT_GT(failed[1], 0);
+	/* When SLUB gives up on its own, with how much in reserve, is not for us to say. */
+	if (variant->backend == KMAG_BACKEND_KMAG)
+		EXPECT_GT(failed[1], 0);
 	EXPECT_GT(failed[2], 0);
 	EXPECT_GT(eaters.killed, 0);
 }
