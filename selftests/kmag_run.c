@@ -323,7 +323,7 @@ static __u64 frees_of_seed(struct bed *bed, __u64 seed)
 }
 
 /* How many are freed before the last is allocated is a matter of chance. */
-TEST_F(run, seed)
+TEST_F_TIMEOUT(run, seed, 120)
 {
 	__u64 frees[8], same = 0, i;
 
@@ -351,7 +351,7 @@ TEST_F_TIMEOUT(run, duration, 120)
 		ASSERT_EQ(kmag_call(self->bed.fd, KMAG_IOC_RUN, &req), 0);
 		EXPECT_GE(req.total.ns, 300000000);
 		EXPECT_LT(req.total.ns, 20000000000);
-		EXPECT_GT(req.total.allocs, 100);
+		EXPECT_GT(req.total.allocs, 10);
 		EXPECT_GT(req.total.left, 0);
 		expect_sums(_metadata, &self->bed, &req);
 		expect_clean(_metadata, &self->bed, variant->backend);
