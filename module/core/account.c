@@ -17,6 +17,7 @@
 
 #include "account.h"
 #include "depot.h"
+#include "gate.h"
 #include "latency.h"
 #include "magazine.h"
 #include "registry.h"
@@ -44,8 +45,9 @@ unsigned long kmag_sum(const struct kmag_cache *cache, enum kmag_stat stat)
 EXPORT_SYMBOL_IF_KUNIT(kmag_sum);
 
 static void snap_cpu(struct kmag_snap_cache *snap, struct kmag_snap_cpu *out,
-		     struct kmag_cpu *cpu, unsigned int nr)
+		     struct kmag_cache *cache, unsigned int nr)
 {
+	struct kmag_cpu *cpu = per_cpu_ptr(cache->cpu, nr);
 	struct kmag_pcp *pcp = &cpu->fast;
 	unsigned long flags;
 	unsigned int i;
@@ -54,7 +56,7 @@ static void snap_cpu(struct kmag_snap_cache *snap, struct kmag_snap_cpu *out,
 	 * The lock keeps the magazines where they are, not the fast path from
 	 * changing counts; those are read once each.
 	 */
-	raw_spin_lock_irqsave(&cpu->lock, flags);
+	flags = kmag_cpu_lock(cache, cpu);
 	out->size = sizeof(*out);
 	out->cpu = nr;
 	out->online = cpu_online(nr);
@@ -67,7 +69,7 @@ static void snap_cpu(struct kmag_snap_cache *snap, struct kmag_snap_cpu *out,
 	out->frees = READ_ONCE(pcp->frees);
 	for (i = 0; i < KMAG_NR_STATS; i++)
 		snap->stats[i] += READ_ONCE(cpu->stats[i]);
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_cpu_unlock(cache, cpu, flags);
 
 	snap->stats[KMAG_ALLOC_MAG] += out->allocs;
 	snap->stats[KMAG_FREE_MAG] += out->frees;
@@ -233,7 +235,7 @@ void kmag_snapshot_fill(struct kmag_cache *cache, struct kmag_snap_cache *snap)
 
 	cpu = kmag_snapshot_cpus(snap);
 	for_each_possible_cpu(i)
-		snap_cpu(snap, cpu++, per_cpu_ptr(cache->cpu, i), i);
+		snap_cpu(snap, cpu++, cache, i);
 	node = kmag_snapshot_nodes(snap);
 	for_each_node(i)
 		snap_node(snap, node++, cache->node[i], i);

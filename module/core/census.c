@@ -12,6 +12,7 @@
 
 #include "census.h"
 #include "depot.h"
+#include "gate.h"
 
 struct kmag_census *kmag_census_alloc(struct kmag_cache *cache, gfp_t gfp)
 {
@@ -38,16 +39,16 @@ static void add(struct kmag_census *census, void **objs, size_t nr)
 	census->nr += nr;
 }
 
-static void add_cpu(struct kmag_census *census, struct kmag_cpu *cpu)
+static void add_cpu(struct kmag_census *census, struct kmag_cache *cache,
+		    struct kmag_cpu *cpu)
 {
+	unsigned long flags = kmag_cpu_lock(cache, cpu);
 	struct kmag_pcp *pcp = &cpu->fast;
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(&cpu->lock, flags);
 	/* The lock keeps the magazines where they are; the counts are hints. */
 	add(census, READ_ONCE(pcp->objs), READ_ONCE(pcp->rounds));
 	add(census, READ_ONCE(pcp->prev_objs), READ_ONCE(pcp->prev_rounds));
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+	kmag_cpu_unlock(cache, cpu, flags);
 }
 
 /* Bounded by the depot's own limit, so in one piece. */
@@ -76,7 +77,7 @@ void kmag_census_take(struct kmag_cache *cache, struct kmag_census *census)
 
 	census->nr = 0;
 	for_each_possible_cpu(nr)
-		add_cpu(census, per_cpu_ptr(cache->cpu, nr));
+		add_cpu(census, cache, per_cpu_ptr(cache->cpu, nr));
 	for_each_node(nid)
 		add_depot(census, &cache->node[nid]->depot);
 	sort(census->objs, census->nr, sizeof(*census->objs), by_address, NULL);
