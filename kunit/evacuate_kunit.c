@@ -115,6 +115,46 @@ static void free_goes_home_or_stays(struct kunit *test)
 	field_finish(test, &f);
 }
 
+/*
+ * A pattern that turns at the end of a magazine. Whoever takes the lock looks at
+ * the gate first, and would mend what is said of it here.
+ */
+static void swaps_take_no_lock(struct kunit *test)
+{
+	struct field f = field_make(test, 2, 12);
+	struct kmag_cpu *cpu = kmag_test_cpu(f.cache);
+	u32 i, cap = f.cache->capacity;
+	unsigned long swaps;
+
+	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
+	for (i = 0; i < cap; i++)
+		kmag_cache_free(f.cache, field_pick(test, &f, false));
+	KUNIT_ASSERT_EQ(test, cpu->fast.rounds, cap);
+	KUNIT_ASSERT_EQ(test, cpu->gate, KMAG_GATE_OPEN);
+	swaps = kmag_test_stat(f.cache, KMAG_SWAP);
+	cpu->gate = KMAG_GATE_DRAINED;
+
+	/* What goes home finds the magazine full, and needs no room. */
+	kmag_cache_free(f.cache, field_pick(test, &f, true));
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_HOME), 1);
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), cap);
+	for (i = 0; i < 2; i++)
+		kmag_cache_free(f.cache, field_pick(test, &f, false));
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), cap + 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SWAP), swaps + 1);
+	for (i = 0; i < 4; i++) {
+		f.objs[f.nr] = kmag_cache_alloc(f.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, f.objs[f.nr++]);
+	}
+	KUNIT_EXPECT_EQ(test, field_rounds(&f), cap - 2);
+	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SWAP), swaps + 2);
+
+	KUNIT_EXPECT_EQ(test, cpu->gate, KMAG_GATE_DRAINED);
+	KUNIT_EXPECT_EQ(test, cpu->fast.hi, 0);
+	cpu->gate = KMAG_GATE_OPEN;
+	field_finish(test, &f);
+}
+
 /* In bulk, and so many that magazines are changed. */
 static void bulk_is_sorted(struct kunit *test)
 {
@@ -513,6 +553,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(marks_the_emptiest),
 	KUNIT_CASE(leaves_the_compact_alone),
 	KUNIT_CASE(free_goes_home_or_stays),
+	KUNIT_CASE(swaps_take_no_lock),
 	KUNIT_CASE(bulk_is_sorted),
 	KUNIT_CASE(ends_by_itself),
 	KUNIT_CASE(magazines_and_depot_are_swept),

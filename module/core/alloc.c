@@ -294,7 +294,9 @@ static __always_inline size_t pop_run(struct kmag_cache *cache, void **objs,
 	if (unlikely(!kmag_claim(here)))
 		goto busy;
 	done = pop_claimed(here, objs, nr);
-	if (unlikely(done < nr) && kmag_swap_claimed(cache, here, true))
+	/* While slabs drain hi is 0: for so many objects a lock may be taken. */
+	if (unlikely(done < nr) &&
+	    kmag_swap_claimed(cache, here, kmag_get(here.pcp->hi), true))
 		done += pop_claimed(here, objs + done, nr - done);
 	kmag_release(here);
 busy:
@@ -331,7 +333,8 @@ static __always_inline size_t push_run(struct kmag_cache *cache, void **objs,
 	if (unlikely(!kmag_claim(here)))
 		goto busy;
 	done = push_claimed(here, objs, nr);
-	if (unlikely(done < nr) && kmag_swap_claimed(cache, here, false))
+	if (unlikely(done < nr) &&
+	    kmag_swap_claimed(cache, here, kmag_get(here.pcp->hi), false))
 		done += push_claimed(here, objs + done, nr - done);
 	kmag_release(here);
 busy:

@@ -160,7 +160,8 @@ static __always_inline bool swap_helps(struct kmag_cache *cache, bool for_alloc)
 }
 
 /* Swap them where it does. */
-static notrace noinline bool swap_unlocked(struct kmag_cache *cache)
+static notrace noinline bool swap_unlocked(struct kmag_cache *cache,
+					   bool for_alloc)
 {
 	struct kmag_here here;
 	bool swapped = false;
@@ -168,7 +169,9 @@ static notrace noinline bool swap_unlocked(struct kmag_cache *cache)
 	preempt_disable();
 	here = kmag_here(kmag_pcp(cache));
 	if (kmag_claim(here)) {
-		swapped = kmag_swap_claimed(cache, here, true);
+		swapped = kmag_swap_claimed(cache, here,
+					    kmag_cap_of(kmag_get(here.pcp->objs)),
+					    for_alloc);
 		kmag_release(here);
 	}
 	preempt_enable();
@@ -184,7 +187,8 @@ static notrace noinline bool swap_and_push(struct kmag_cache *cache, void *obj)
 	preempt_disable();
 	here = kmag_here(kmag_pcp(cache));
 	if (kmag_claim(here)) {
-		swapped = kmag_swap_claimed(cache, here, false);
+		swapped = kmag_swap_claimed(cache, here,
+					    kmag_get(here.pcp->hi), false);
 		if (swapped) {
 			kmag_get(here.pcp->objs)[kmag_get(here.pcp->rounds)] =
 				obj;
@@ -282,7 +286,7 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
 		goto fail;
 	WARN_ON_ONCE(!rcu_is_watching());
 	*tier = KMAG_ALLOC_MAG;
-	if (swap_helps(cache, true) && swap_unlocked(cache) &&
+	if (swap_helps(cache, true) && swap_unlocked(cache, true) &&
 	    kmag_pcp_pop(kmag_pcp(cache), &obj))
 		return obj;
 	for (;;) {
@@ -455,6 +459,16 @@ static notrace noinline enum kmag_stat free_slow(struct kmag_cache *cache,
 	return cpu_free(cache, obj);
 }
 
+/* Past free_sorted(), to where it is tried again if a swap has made room. */
+static notrace noinline enum kmag_stat
+free_sorted_slow(struct kmag_cache *cache, void *obj)
+{
+	if (likely(!in_nmi()) && swap_helps(cache, false) &&
+	    swap_unlocked(cache, false))
+		return kmag_free_object(cache, obj);
+	return free_slow(cache, obj);
+}
+
 /*
  * The fast path of a cache with draining slabs: their objects go home, others
  * stay, for the price of a look at the slab. That is done with the magazines
@@ -497,7 +511,7 @@ closed:
 	kmag_release(here);
 busy:
 	preempt_enable();
-	return free_slow(cache, obj);
+	return free_sorted_slow(cache, obj);
 }
 
 notrace enum kmag_stat kmag_free_object(struct kmag_cache *cache, void *obj)

@@ -27,6 +27,8 @@ void kmag_cpus_free(struct kmag_cache *cache);
  * kmag_swap_claimed - swap loaded and previous where that lets a CPU go on
  * @cache: the cache; preemption is off
  * @here: this CPU's magazines, claimed
+ * @cap: capacity of the loaded one, in objects; who pushes without a look at
+ *	the slab takes hi for it, which is 0 where he has to look
  * @for_alloc: go on with an allocation; else, with a free
  *
  * No lock, and interrupts stay on. Between magazines of different capacity the
@@ -35,15 +37,14 @@ void kmag_cpus_free(struct kmag_cache *cache);
  * Return: whether they were swapped.
  */
 static __always_inline bool kmag_swap_claimed(struct kmag_cache *cache,
-					      struct kmag_here here,
+					      struct kmag_here here, u32 cap,
 					      bool for_alloc)
 {
-	u32 cap = kmag_get(here.pcp->hi);
 	u32 rounds = kmag_get(here.pcp->rounds);
 	u32 prev = kmag_get(here.pcp->prev_rounds);
 	void **objs;
 
-	/* Closed for either kind, or another capacity: not here. */
+	/* Closed by a fence, or another capacity: not here. */
 	if (kmag_get(here.pcp->lo) || cap != kmag_get(here.pcp->prev_cap))
 		return false;
 	if (for_alloc ? rounds || !prev : rounds != cap || prev >= cap)
