@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # fence.sh [FENCES] - in a guest of 4 CPUs, the last of which is isolated: a cache
-# is used on two of them and drained FENCES (200) times from the third. What that
-# task queues and sends, the kernel's own tracepoints tell; and what is left of the
-# load's speed meanwhile is compared with that of another one at the same time. TAP.
+# is used on two of them and drained FENCES (200) times from the third, and one of
+# the isolated CPU while that rests. What the task that drains queues and sends, the
+# kernel's own tracepoints tell; and what is left of a load's speed meanwhile is
+# compared with that of another one at the same time. TAP.
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
@@ -31,7 +32,7 @@ watched()
 	grep 'ipi_send_cpu:' events | grep -c 'callback=0x0$' >resched
 }
 
-plan 10
+plan 12
 [ "$(nproc)" = 3 ] && grep -q isolcpus /proc/cmdline && [ "$(cat /sys/devices/system/cpu/online)" = 0-3 ]
 result $? '4 CPUs, one of them isolated'
 for event in workqueue/workqueue_queue_work csd/csd_queue_cpu ipi/ipi_send_cpu \
@@ -85,11 +86,11 @@ kill $load
 wait $load
 until ! ls -d "$home" >/dev/null 2>&1; do sleep 0.1; done
 
-# load CPU: one like that on a CPU, with its cache's folder in $cache
+# load CPU OPTION...: one on a CPU, with its cache's folder in $cache
 load()
 {
 	before=$(ls -d /sys/kernel/debug/kmag/run* 2>/dev/null)
-	kmag run -b kmag -p random -s 256 -l 5000 -c "$1" -d 1h >"/tmp/f/told.$1" 2>&1 &
+	kmag run -b kmag -p random -s 256 -l 5000 -d 1h -c "$@" >"/tmp/f/told.$1" 2>&1 &
 	loads="$loads $!"
 	until cache=$(ls -d /sys/kernel/debug/kmag/run* 2>/dev/null) && [ "$cache" != "$before" ]; do
 		kill -0 $! || exit 1
@@ -98,6 +99,44 @@ load()
 	# shellcheck disable=SC2086 # one or two words
 	cache=$(printf '%s\n' $cache | grep -vxF "${before:--}")
 }
+# The isolated CPU works for a moment, and rests for a second with what it has cached
+loads=
+load 3 --stutter 10ms:1s
+echo lazy >"$cache/retention"
+cd /tmp/f || exit 1
+# shellcheck disable=SC2016 # the inner shell's
+watched sh -c 'look()
+	{
+		while read -r cpu _ loaded _ previous _ _ allocs frees; do
+			[ "$cpu" != 3 ] || break
+		done <"$0/cpus"
+		cached=$((loaded + previous)) did=$((allocs + frees))
+	}
+	cat /proc/interrupts >first
+	n=0 kept=0 looks=0
+	while [ $n -lt 5 ] && [ $kept = 0 ] && [ $looks -lt 50000 ]; do
+		looks=$((looks + 1))
+		look
+		[ $cached -gt 0 ] || continue
+		before=$did
+		echo 1 >"$0/shrink"
+		look
+		[ $did = $before ] || continue
+		[ $cached = 0 ] && n=$((n + 1)) || kept=$cached
+	done
+	cat /proc/interrupts >last
+	echo $n $kept >rested' "$cache"
+[ "$(cat rested)" = '5 0' ]
+result $? "at rest with what it has cached, it is drained (times, objects kept: $(cat rested))"
+# The shell's own memory and wakeups may concern the others meanwhile.
+calls=$(grep -c 'csd_queue_cpu: cpu=3 ' events)
+[ "$(cat works) $calls $(isolated CAL)" = '0 0 0' ]
+result $? "and neither given work ($(cat works) times) nor called ($calls, $(isolated CAL))"
+# shellcheck disable=SC2086 # one word
+kill $loads
+wait
+until ! ls -d "$cache" >/dev/null 2>&1; do sleep 0.1; done
+
 # done_by CACHE: operations so far
 done_by()
 {
