@@ -464,9 +464,11 @@ static void a_few_in_a_lock_hold(struct kunit *test)
 	unsigned int marked = 0, undone;
 
 	KUNIT_ASSERT_GT(test, f.node->nr[class], 2 * KMAG_SLAB_BATCH);
+	mutex_lock(&f.cache->fence_lock);
 	KUNIT_EXPECT_TRUE(test, kmag_mark_class(f.cache, f.node, class, &marked));
 	KUNIT_EXPECT_EQ(test, marked, KMAG_SLAB_BATCH);
 	kmag_mark_class(f.cache, f.node, class, &marked);
+	mutex_unlock(&f.cache->fence_lock);
 	KUNIT_EXPECT_EQ(test, marked, f.node->nr_draining);
 	while (f.node->nr_draining) {
 		undone = kmag_mark_undo(f.cache, f.node, 0);

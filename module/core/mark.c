@@ -62,6 +62,7 @@ bool kmag_mark_class(struct kmag_cache *cache, struct kmag_node *node,
 	unsigned long flags;
 	bool more = false;
 
+	lockdep_assert_held(&cache->fence_lock);
 	raw_spin_lock_irqsave(&node->lock, flags);
 	while (!hlist_empty(head)) {
 		more = !looks--;

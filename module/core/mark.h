@@ -84,7 +84,7 @@ static inline bool kmag_node_packed(const struct kmag_cache *cache,
 
 /**
  * kmag_mark_class - mark slabs of one class, a few
- * @cache: the cache
+ * @cache: the cache; @cache->fence_lock is held
  * @node: the node
  * @class: partial slabs of this fullness
  * @marked: what was marked is added
