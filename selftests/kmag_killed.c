@@ -256,7 +256,8 @@ TEST_F_TIMEOUT(killed, in_run, 300)
 	int i;
 
 	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);
-	live = info.max_run_bytes / size / 2;
+	/* As much as takes some time, on debug kernels not all of it. */
+	live = info.max_run_bytes / size / 8;
 	ASSERT_EQ(kmag_create(self->fd, variant->backend, self->name, size, 0,
 			      &id), 0);
 	/* The host may have been busy with others: the least of some counts. */
