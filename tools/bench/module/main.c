@@ -122,7 +122,7 @@ static int info_show(struct seq_file *m, void *v)
 {
 	seq_puts(m, "# key value\n");
 	seq_printf(m, "release %s\n", init_utsname()->release);
-	seq_printf(m, "module_compiler %s\n", CONFIG_CC_VERSION_TEXT);
+	seq_printf(m, "module_compiler %s\n", KMAG_CC);
 	seq_printf(m, "size %u\n", size);
 	seq_printf(m, "slub_size %u\n", kmem_cache_size(bench.main.slub));
 	seq_printf(m, "known_loop %u\n", KNOWN_LOOP);
