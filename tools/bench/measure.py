@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """One kernel booted with the bench module, and what it measured."""
 
+import fractions
 import glob
 import hashlib
 import importlib.machinery
@@ -34,6 +35,8 @@ LANES = {
     NATIVE: {'uml': (), 'uml-next': ('--cpus', '2')},
 }
 UNITS = {COUNT: 'instructions', NATIVE: 'ns'}
+# Kernels whose SLUB is only the one to compare with if it has sheaves.
+SHEAVES = ('next-bench', 'uml-next')
 # A native loop can be disturbed at any time: the least of many counts.
 LOOPS_DEFAULT = {COUNT: 11, NATIVE: 3000}
 
@@ -248,17 +251,22 @@ class Bench(Kernel):
 
     def scale(self, info, patterns):
         """Ticks to what an operation took, in the lane's unit."""
-        per_unit = 1
-        if self.lane == NATIVE:
-            per_unit = info['ticks_per_ms'] / 1e6
-        elif abs(info['known_loop_ticks'] - info['known_loop']) \
+        if self.lane == COUNT and \
+                abs(info['known_loop_ticks'] - info['known_loop']) \
                 > KNOWN_LOOP_SLACK:
             raise Failed('the clock does not count instructions: a loop of '
                          f'{info["known_loop"]} took {info["known_loop_ticks"]}')
         for rows in patterns.values():
             for figures in rows.values():
                 figures['per_op'] = round(
-                    figures['min'] / figures['ops'] / per_unit, 2)
+                    float(per_op(self.lane, info, figures)), 2)
+
+
+def per_op(lane, info, figures):
+    """What an operation took, in the lane's unit, exactly."""
+    per_unit = (fractions.Fraction(info['ticks_per_ms'], 10 ** 6)
+                if lane == NATIVE else 1)
+    return fractions.Fraction(figures['min'], figures['ops']) / per_unit
 
 
 def the_trace():
@@ -269,7 +277,7 @@ def the_trace():
     return found[0]
 
 
-def unfair(info):
+def unfair(info, kernel=None):
     """Why a ratio would say nothing about kmag and SLUB."""
     why = [f'CONFIG_{name}' for name in SLOWING if info.get(name)]
     why += [f'SLUB debugging ({flag})' for flag in SLUB_FLAGS
@@ -278,6 +286,6 @@ def unfair(info):
         why.append("SLUB merged the cache with others")
     if info.get('kfence'):
         why.append('KFENCE takes samples')
-    if info.get('slub_sheaf_capacity') == 0:
+    if not info.get('slub_sheaf_capacity', kernel not in SHEAVES):
         why.append('SLUB has no sheaves here')
     return why
