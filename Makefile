@@ -28,7 +28,7 @@ help:
 	@echo 'make kunit-uml    the KUnit suites on user-mode Linux, in seconds'
 	@echo 'make check        compiler warnings, sparse, checkpatch, kernel-doc, shellcheck'
 	@echo 'make check-next   that kmag builds for that newest kernel'
-	@echo 'make bench        what alloc and free cost, on kmag and SLUB, and the bounds'
+	@echo 'make bench        what alloc, free and slow paths cost, and the bounds'
 	@echo 'make bench-count  the same in instructions, on the stock kernel alone'
 	@echo 'make bench-asm    the fast path, instruction by instruction'
 	@echo 'make bench-slow   instructions where the fast path cannot go on'
@@ -80,8 +80,10 @@ kunit-uml: setup
 check: setup
 	@tools/test/run check
 
+# The one is to be seen whatever the other says.
 bench: setup tools
-	@tools/bench/run
+	@status=0; tools/bench/run || status=$$?; echo; \
+	tools/bench/slow || status=$$?; exit $$status
 
 bench-count: setup tools
 	@tools/bench/run --lane count --kernel stock

@@ -78,14 +78,20 @@ class Missing(Exception):
     """This machine cannot have them, and why."""
 
 
+def program(path):
+    """One of our programs, which is no module by its name."""
+    name = os.path.basename(path)
+    loader = importlib.machinery.SourceFileLoader(f'kmag_{name}', path)
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
 def vm_cpu():
     """(QEMU, the CPU model that tools/vm/run pins)."""
     sys.path.insert(0, VM)      # its own modules lie beside it
-    loader = importlib.machinery.SourceFileLoader('vm_run',
-                                                  os.path.join(VM, 'run'))
-    module = importlib.util.module_from_spec(
-        importlib.util.spec_from_loader('vm_run', loader))
-    loader.exec_module(module)
+    module = program(os.path.join(VM, 'run'))
     return module.QEMU, module.CPU
 
 
