@@ -12,6 +12,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/sort.h>
 #include <linux/timex.h>
 #include <linux/vmalloc.h>
@@ -56,10 +57,20 @@ static int by_address(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/*
+ * With a task waiting for the CPU each unlock is some instructions dearer. It
+ * runs where nothing is in the state that a measurement needs.
+ */
+static void rest(void)
+{
+	cond_resched();
+}
+
 static void take(unsigned int nr)
 {
 	unsigned int i;
 
+	rest();
 	for (i = 0; i < nr; i++)
 		objs[i] = kmag_cache_alloc(cache, GFP_KERNEL);
 	sort(objs, nr, sizeof(*objs), by_address, NULL);
@@ -191,8 +202,10 @@ static u32 flush(bool scattered)
 /* A magazine is filled from slabs that are made for it. */
 static u32 grow(void)
 {
-	u32 least = least_alloc(objs, TRIES * ROUNDS);
+	u32 least;
 
+	rest();
+	least = least_alloc(objs, TRIES * ROUNDS);
 	give(TRIES * ROUNDS);
 	return least;
 }
