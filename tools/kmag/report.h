@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "snapfile.h"
+
 /* A table that is filled row by row */
 struct table {
 	char **cells;
@@ -100,6 +102,10 @@ void plot_bars(struct plot *p, const struct bars *b);
 /* Memory held and needed over time, of a replay's JSON. Return: false if it lacks that. */
 bool plot_replay_ok(const json_t *replay);
 void plot_replay(struct plot *p, const json_t *replay);
+
+/* The section of a snapshot of kmag stat, and of frag. Return: 0 or -1. */
+int report_stat(struct report *r, const char *stem, const struct snapshot *s);
+int report_frag(struct report *r, const char *stem, const struct snapshot *s);
 
 /* Pictures of how fast: threads of kmag run, patterns of make bench. Return: 0 or -1. */
 int report_run(struct report *r, const char *stem, const json_t *json);
