@@ -210,5 +210,5 @@ int heat_draw(const struct heat *maps, size_t nr, const char *png)
 		line += lines_of(&maps[i]) + NAME_LINES;
 	}
 	fputs("e\n", p.to);
-	return plot_close(&p);
+	return plot_close(&p, png);
 }

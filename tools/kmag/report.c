@@ -6,50 +6,65 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "report.h"
 #include "result.h"
+#include "stop.h"
 #include "util.h"
 
+#define PICTURE_WIDTH	1200
+
 int report_picture(struct report *r, struct plot *p, const char *stem, const char *what,
-		   const char *title)
+		   const char *title, int height)
 {
-	char *path;
+	char *name = xprintf("%s-%s.png", stem, what), *path;
 	int ret = 1;
 
 	if (!r->no_gnuplot) {
-		path = xprintf("%s/%s-%s.png", r->dir, stem, what);
-		ret = plot_open(p, path, title, 1200, 640);
+		path = xprintf("%s/%s", r->folder, name);
+		ret = plot_open(p, path, title, PICTURE_WIDTH, height);
 		free(path);
 	}
 	if (ret > 0)
 		r->no_gnuplot = true;
-	if (ret)
+	if (ret) {
+		free(name);
 		return ret;
-	fprintf(r->to, "![%s](%s-%s.png)\n\n", what, stem, what);
-	r->pictures++;
+	}
+	fprintf(r->to, "![%s](%s)\n\n", what, name);
+	r->pictures = xrealloc(r->pictures, (r->nr_pictures + 1) * sizeof(*r->pictures));
+	r->pictures[r->nr_pictures++] = name;
 	return 0;
 }
 
-static int put_replay(struct report *r, const char *path, const char *stem, const json_t *json)
+int report_drawn(struct report *r, struct plot *p)
+{
+	return plot_close(p, r->file);
+}
+
+int report_damaged(const struct report *r, const char *what)
+{
+	say("%s is damaged: %s", r->file, what);
+	return -1;
+}
+
+static int put_replay(struct report *r, const char *stem, const json_t *json)
 {
 	const json_t *done = json_object_get(json, "replayed");
 	struct plot p;
 	char *title;
 	int ret;
 
-	if (!plot_replay_ok(json)) {
-		say("%s is damaged: a replay has batches, and a sample of each allocator for each",
-		    path);
-		return -1;
-	}
+	if (!plot_replay_ok(json))
+		return report_damaged(r, "a replay has batches, and a sample of each allocator for each");
 	title = xprintf("Slab memory held and needed while a recording is replayed: %s operations of %s caches",
 			commas(json_integer_value(json_object_get(done, "operations"))),
 			commas(json_integer_value(json_object_get(done, "caches"))));
-	ret = report_picture(r, &p, stem, "held", title);
+	ret = report_picture(r, &p, stem, "held", title, PICTURE_HEIGHT);
 	if (!ret) {
 		plot_replay(&p, json);
-		ret = plot_close(&p);
+		ret = report_drawn(r, &p);
 	}
 	free(title);
 	if (ret < 0)
@@ -58,29 +73,70 @@ static int put_replay(struct report *r, const char *path, const char *stem, cons
 	return 0;
 }
 
-static int put_result(struct report *r, const char *path, const char *stem, const json_t *json)
+/* A file's name without its folder and .json */
+static char *stem_of(const char *path)
 {
-	const char *schema = json_string_value(json_object_get(json, "schema")), *key;
+	const char *base = strrchr(path, '/');
+	char *stem = xprintf("%s", base ? base + 1 : path);
+	size_t len = strlen(stem);
+
+	if (len > 5 && !strcmp(stem + len - 5, ".json"))
+		stem[len - 5] = '\0';
+	return stem;
+}
+
+static bool has_stem(const struct report *r, const char *stem)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->nr_stems; i++)
+		if (!strcmp(r->stems[i], stem))
+			return true;
+	return false;
+}
+
+/* @base made a name for files that no other section has. It is the report's. */
+static const char *new_stem(struct report *r, char *base)
+{
+	char *stem, *at;
+	unsigned int nr;
+
+	for (at = base; *at; at++)
+		if (!isalnum((unsigned char)*at) && !strchr("._-", *at))
+			*at = '_';
+	stem = xprintf("%s", base);
+	for (nr = 2; has_stem(r, stem); nr++) {
+		free(stem);
+		stem = xprintf("%s-%u", base, nr);
+	}
+	r->stems = xrealloc(r->stems, (r->nr_stems + 1) * sizeof(*r->stems));
+	r->stems[r->nr_stems++] = stem;
+	return stem;
+}
+
+static int put_result(struct report *r, char *base, const json_t *json)
+{
+	const char *schema = json_string_value(json_object_get(json, "schema"));
+	const char *stem = new_stem(r, base), *key;
 	struct snapfile f;
 	json_t *value;
 	char *longer;
 	int ret;
 
-	r->results++;
 	fputs("## ", r->to);
 	markdown_text(r->to, stem);
 	fputs(" (", r->to);
 	markdown_text(r->to, schema);
 	fputs(")\n\n", r->to);
 	if (!strcmp(schema, "kmag.stat/1") || !strcmp(schema, "kmag.frag/1")) {
-		if (snapfile_parse(path, json, &f))
+		if (snapfile_parse(r->file, json, &f))
 			return -1;
 		ret = f.stats ? report_stat(r, stem, &f.snap) : report_frag(r, stem, &f.snap);
 		snapfile_free(&f);
 		return ret;
 	}
 	if (!strcmp(schema, "kmag.replay/1"))
-		return put_replay(r, path, stem, json);
+		return put_replay(r, stem, json);
 	if (!strcmp(schema, "kmag.run/1") && report_run(r, stem, json))
 		return -1;
 	if (!strcmp(schema, "kmag.bench/1") && report_bench(r, stem, json))
@@ -91,7 +147,7 @@ static int put_result(struct report *r, const char *path, const char *stem, cons
 		if (!json_is_string(json_object_get(value, "schema")))
 			continue;
 		longer = xprintf("%s-%s", stem, key);
-		ret = put_result(r, path, longer, value);
+		ret = put_result(r, longer, value);
 		free(longer);
 		if (ret)
 			return ret;
@@ -99,88 +155,115 @@ static int put_result(struct report *r, const char *path, const char *stem, cons
 	return 0;
 }
 
-/* A name for pictures: the file's, without its folder and .json. */
-static char *stem_of(const char *path)
-{
-	const char *base = strrchr(path, '/');
-	char *stem = xprintf("%s", base ? base + 1 : path), *at;
-	size_t len = strlen(stem);
-
-	if (len > 5 && !strcmp(stem + len - 5, ".json"))
-		stem[len - 5] = '\0';
-	for (at = stem; *at; at++)
-		if (!isalnum((unsigned char)*at) && !strchr("._-", *at))
-			*at = '_';
-	return stem;
-}
-
 static int put_file(struct report *r, int nr)
 {
-	char *stem = stem_of(r->files[nr]), *other, *longer;
 	json_t *json;
-	int i, ret;
+	char *base;
+	int ret = -1;
 
-	for (i = 0; i < nr; i++) {
-		other = stem_of(r->files[i]);
-		if (!strcmp(other, stem)) {
-			longer = xprintf("%s-%d", stem, nr + 1);
-			free(stem);
-			stem = longer;
-		}
-		free(other);
-	}
-	progress("%d of %d: %s", nr + 1, r->nr_files, r->files[nr]);
-	json = result_load(r->files[nr]);
-	if (!json) {
-		free(stem);
+	r->file = r->files[nr];
+	progress("%d of %d: %s", nr + 1, r->nr_files, r->file);
+	json = result_load(r->file);
+	if (!json)
 		return -1;
-	}
 	if (json_is_string(json_object_get(json, "schema"))) {
-		ret = put_result(r, r->files[nr], stem, json);
+		base = stem_of(r->file);
+		ret = put_result(r, base, json);
+		free(base);
 	} else {
-		say("%s is no result of a kmag command: it has no schema", r->files[nr]);
-		ret = -1;
+		say("%s is no result of a kmag command: it has no schema", r->file);
 	}
 	json_decref(json);
-	free(stem);
 	return ret;
 }
 
+static int put_files(struct report *r)
+{
+	char *path = xprintf("%s/report.md", r->folder);
+	int i, ret = 0;
+
+	r->to = fopen(path, "we");
+	if (!r->to) {
+		say("cannot write %s: %m", path);
+		free(path);
+		return -1;
+	}
+	fputs("# What kmag told\n\n", r->to);
+	for (i = 0; i < r->nr_files && !ret; i++) {
+		ret = put_file(r, i);
+		if (!ret && stop_signal) {
+			say("a signal ended it");
+			ret = -1;
+		}
+	}
+	progress_end();
+	if (ferror(r->to) | fclose(r->to)) {
+		if (!ret)
+			say("cannot write %s: %m", path);
+		ret = -1;
+	}
+	free(path);
+	return ret;
+}
+
+/* Takes @name to the folder that was asked for, or drops it if @bad. Return: 0 or -1. */
+static int move(const struct report *r, const char *name, bool bad)
+{
+	char *from = xprintf("%s/%s", r->folder, name), *to = xprintf("%s/%s", r->dir, name);
+	int ret = bad ? -1 : rename(from, to);
+
+	if (ret && !bad)
+		say("cannot write %s: %m", to);
+	if (ret)
+		unlink(from);
+	free(from);
+	free(to);
+	return ret;
+}
+
+/* The report that was there is left until the new one, with its pictures, is whole. */
 static int report(struct report *r)
 {
-	char *path = xprintf("%s/report.md", r->dir);
-	int i, ret = 0;
+	unsigned int i;
+	bool bad;
 
 	/* A gnuplot that dies is told of, not died of. */
 	signal(SIGPIPE, SIG_IGN);
+	stop_catch();
 	if (mkdir(r->dir, 0755) && errno != EEXIST) {
 		say("cannot make the folder %s: %m", r->dir);
 		return KMAG_EXIT_FAILED;
 	}
-	r->to = fopen(path, "we");
-	if (!r->to) {
-		say("cannot write %s: %m", path);
+	r->folder = xprintf("%s/.report-XXXXXX", r->dir);
+	if (!mkdtemp(r->folder)) {
+		say("cannot write to %s: %m", r->dir);
 		return KMAG_EXIT_FAILED;
 	}
-	fputs("# What kmag told\n\n", r->to);
-	for (i = 0; i < r->nr_files && !ret; i++)
-		ret = put_file(r, i);
-	progress_end();
-	if (ferror(r->to) | fclose(r->to)) {
-		say("cannot write %s: %m", path);
-		ret = -1;
-	}
-	if (ret) {
-		/* Half a report is none. */
-		remove(path);
+	bad = put_files(r);
+	for (i = 0; i < r->nr_pictures; i++)
+		bad |= move(r, r->pictures[i], bad);
+	bad |= move(r, "report.md", bad);
+	rmdir(r->folder);
+	if (bad)
 		return KMAG_EXIT_FAILED;
-	}
-	printf("%s: %u results, %u pictures\n", path, r->results, r->pictures);
-	free(path);
+	printf("%s/report.md: %u results, %u pictures\n", r->dir, r->nr_stems, r->nr_pictures);
 	if (!r->no_gnuplot)
 		return KMAG_EXIT_OK;
 	say("gnuplot is not installed, so there are tables without pictures");
 	return KMAG_EXIT_MISSING;
+}
+
+static void report_free(struct report *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->nr_pictures; i++)
+		free(r->pictures[i]);
+	for (i = 0; i < r->nr_stems; i++)
+		free(r->stems[i]);
+	free(r->pictures);
+	free(r->stems);
+	free(r->folder);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -212,7 +295,10 @@ int cmd_report(int argc, char **argv)
 		"Pictures need gnuplot: bytes and tiers of stat, fullness of frag, memory over time of replay, ns an operation of run, patterns of bench.",
 		NULL, NULL, NULL };
 	struct report r = {};
+	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	return report(&r);
+	ret = report(&r);
+	report_free(&r);
+	return ret;
 }

@@ -38,6 +38,7 @@ void json_tables(FILE *to, const json_t *object, unsigned int level);
 /* Gnuplot being fed with a script */
 struct plot {
 	FILE *to;
+	int said;		/* a file of what it says itself */
 	pid_t pid;
 };
 
@@ -53,8 +54,8 @@ struct plot {
  */
 int plot_open(struct plot *p, const char *path, const char *title, int width, int height);
 
-/* Return: 0, or -1 after one sentence. */
-int plot_close(struct plot *p);
+/* @what is drawn, for the one sentence. Return: 0, or -1 after it. */
+int plot_close(struct plot *p, const char *what);
 
 /* A string of gnuplot's, which has no escapes but '' for ' */
 void plot_text(struct plot *p, const char *text);
@@ -64,8 +65,13 @@ struct report {
 	const char *dir;
 	char **files;
 	int nr_files;
+	const char *file;	/* the one that is being read */
 	FILE *to;
-	unsigned int results, pictures;
+	char *folder;		/* in @dir, for all files until they are whole */
+	char **pictures;	/* their names */
+	unsigned int nr_pictures;
+	char **stems;		/* what sections are called, each only once */
+	unsigned int nr_stems;
 	bool no_gnuplot;
 };
 
@@ -76,11 +82,20 @@ struct report {
  * @stem: begins its file's name
  * @what: ends it
  * @title: of it
+ * @height: in pixels, PICTURE_HEIGHT unless there is more than one plot in it
  *
  * Return: 0, 1 when there is no gnuplot, or -1 after one sentence.
  */
 int report_picture(struct report *r, struct plot *p, const char *stem, const char *what,
-		   const char *title);
+		   const char *title, int height);
+
+#define PICTURE_HEIGHT	640
+
+/* Ends it. Return: 0, or -1 after one sentence. */
+int report_drawn(struct report *r, struct plot *p);
+
+/* For what lacks @what a result of its kind has. Return: -1, after one sentence. */
+int report_damaged(const struct report *r, const char *what);
 
 /*
  * Bars: one for each of some rows, with a layer for each colour; or, side by

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,13 +30,15 @@ int plot_open(struct plot *p, const char *path, const char *title, int width, in
 	int feed[2], tell[2], err = 0;
 
 	*p = (struct plot){};
-	if (pipe2(feed, O_CLOEXEC) || pipe2(tell, O_CLOEXEC))
+	p->said = memfd_create("gnuplot", MFD_CLOEXEC);
+	if (p->said < 0 || pipe2(feed, O_CLOEXEC) || pipe2(tell, O_CLOEXEC))
 		goto err_start;
 	p->pid = fork();
 	if (p->pid < 0)
 		goto err_start;
 	if (!p->pid) {
 		dup2(feed[0], STDIN_FILENO);
+		dup2(p->said, STDERR_FILENO);
 		execvp(argv[0], argv);
 		err = errno;
 		if (write(tell[1], &err, sizeof(err)) < 0)
@@ -50,6 +53,7 @@ int plot_open(struct plot *p, const char *path, const char *title, int width, in
 	if (err) {
 		close(feed[1]);
 		waitpid(p->pid, NULL, 0);
+		close(p->said);
 		if (err == ENOENT)
 			return 1;
 		errno = err;
@@ -72,8 +76,24 @@ err_start:
 	return -1;
 }
 
-int plot_close(struct plot *p)
+/* What gnuplot said last: it has the place above it, and an empty line below. */
+static void last_line(int fd, char *line, size_t room)
 {
+	char text[4096], *at, *save;
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+	*line = '\0';
+	text[len > 0 ? len : 0] = '\0';
+	for (at = strtok_r(text, "\n", &save); at; at = strtok_r(NULL, "\n", &save)) {
+		at += strspn(at, " \t");
+		if (*at)
+			snprintf(line, room, ": %s", at);
+	}
+}
+
+int plot_close(struct plot *p, const char *what)
+{
+	char line[256];
 	int status = 0;
 	bool bad;
 
@@ -81,9 +101,11 @@ int plot_close(struct plot *p)
 	bad |= fclose(p->to);
 	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	last_line(p->said, line, sizeof(line));
+	close(p->said);
 	if (!bad && !status)
 		return 0;
-	say("gnuplot could not draw a picture");
+	say("gnuplot could not draw %s%s", what, line);
 	return -1;
 }
 

@@ -59,10 +59,10 @@ static int draw_bars(struct report *r, const char *stem, const struct snapshot *
 		sum += b.values[i];
 	/* Bars without height are no picture. */
 	if (sum > 0) {
-		ret = report_picture(r, &p, stem, v->what, v->title);
+		ret = report_picture(r, &p, stem, v->what, v->title, PICTURE_HEIGHT);
 		if (!ret) {
 			plot_bars(&p, &b);
-			ret = plot_close(&p);
+			ret = report_drawn(r, &p);
 		}
 	}
 	free(b.names);

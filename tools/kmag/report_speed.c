@@ -20,10 +20,10 @@ static int draw(struct report *r, const char *stem, const char *what, const char
 	for (i = 0; i < b->nr * b->nr_layers; i++)
 		sum += b->values[i];
 	if (sum > 0) {
-		ret = report_picture(r, &p, stem, what, title);
+		ret = report_picture(r, &p, stem, what, title, PICTURE_HEIGHT);
 		if (!ret) {
 			plot_bars(&p, b);
-			ret = plot_close(&p);
+			ret = report_drawn(r, &p);
 		}
 	}
 	for (i = 0; i < b->nr; i++)

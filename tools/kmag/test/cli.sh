@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 102
+plan 108
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -265,6 +265,12 @@ expect 0 '2 results, 2 pictures' 'report of two files of one name' \
 	kmag report r one.json other/one.json
 is_png r/one-bytes.png r/one-2-bytes.png
 result $? 'their pictures are apart'
+cp one.json one-3.json
+expect 0 '3 results, 3 pictures' 'report of names that become one another' \
+	kmag report three one-3.json other/one.json other/one.json
+[ "$(echo three/*-bytes.png)" = 'three/one-2-bytes.png three/one-3-bytes.png three/one-bytes.png' ] &&
+	[ "$(grep -o '(.*-bytes.png)' three/report.md | sort -u | wc -l)" = 3 ]
+result $? 'a picture of each is theirs alone'
 mkdir empty && ln -s "$(command -v kmag)" empty/
 expect 3 'gnuplot is not installed' 'report without gnuplot' \
 	env PATH="$work/empty" kmag report s two.json
@@ -273,8 +279,17 @@ result $? 'tables alone'
 printf '#!/bin/sh\nexit 1\n' >empty/gnuplot && chmod +x empty/gnuplot
 expect 1 'gnuplot could not draw' 'report with a gnuplot that fails' \
 	env PATH="$work/empty:/bin" kmag report s two.json
-[ ! -e s/report.md ]
-result $? 'no half report is left'
+grep -q '^| alpha-1 ' s/report.md && [ "$(ls -A s)" = report.md ]
+result $? 'the report that was there is, and nothing else'
+expect 1 'cut.json is no JSON' 'report of a good file and a bad one' \
+	kmag report whole two.json cut.json
+[ -z "$(ls -A whole)" ]
+result $? 'nothing is left of half a report'
+expect 1 '^kmag report: gnuplot could not draw /dev/fd/[0-9]*: .*No valid points' \
+	'report of a number that gnuplot cannot draw' \
+	kmag report s <(sed 's/: [12][01].5/: 1e308/' run.json)
+[ "$(wc -l <err)" = 1 ]
+result $? 'in one sentence'
 expect 2 'a folder and at least one result' 'report of nothing' kmag report r
 expect 1 'cannot make the folder' 'report to nowhere' kmag report /nonexistent/r one.json
 expect 1 'cannot write' 'report to a file' kmag report one.json two.json
