@@ -128,6 +128,8 @@ static int put_result(struct report *r, char *base, const json_t *json)
 	fputs(" (", r->to);
 	markdown_text(r->to, schema);
 	fputs(")\n\n", r->to);
+	if (json_object_size(json) < 2)
+		return report_damaged(r, "a result tells something");
 	if (!strcmp(schema, "kmag.stat/1") || !strcmp(schema, "kmag.frag/1")) {
 		if (snapfile_parse(r->file, json, &f))
 			return -1;

@@ -57,9 +57,13 @@ int report_run(struct report *r, const char *stem, const json_t *json)
 
 	for (k = 0; k < ARRAY_SIZE(keys); k++) {
 		threads[k] = json_object_get(json_object_get(backends, keys[k]), "threads");
+		if (json_object_get(backends, keys[k]) && !json_array_size(threads[k]))
+			return report_damaged(r, "each allocator of a run has threads");
 		if (json_array_size(threads[k]) > nr)
 			nr = json_array_size(threads[k]);
 	}
+	if (!nr)
+		return report_damaged(r, "a run has allocators");
 	for (i = 0; i < nr && i < MAX_THREADS; i++) {
 		add_bar(&b, xprintf("thread %zu", i));
 		/* An allocator that was not asked for has no bars. */
@@ -104,14 +108,21 @@ int report_bench(struct report *r, const char *stem, const json_t *json)
 	json_t *kernel, *boot;
 	size_t i, k, nr = 0;
 
+	if (!json_array_size(json_object_get(json, "kernels")))
+		return report_damaged(r, "a bench has kernels");
 	json_array_foreach(json_object_get(json, "kernels"), i, kernel) {
 		const char *release = json_string_value(json_object_get(kernel, "release"));
 		const char *unit = json_string_value(json_object_get(kernel, "unit"));
 
-		json_array_foreach(json_object_get(kernel, "boots"), k, boot)
+		if (!json_array_size(json_object_get(kernel, "boots")))
+			return report_damaged(r, "each kernel of a bench has boots");
+		json_array_foreach(json_object_get(kernel, "boots"), k, boot) {
+			if (!json_object_size(json_object_get(boot, "patterns")))
+				return report_damaged(r, "each boot of a bench has patterns");
 			if (draw_boot(r, stem, release ? release : "a kernel",
 				      unit ? unit : "some unit", boot, ++nr))
 				return -1;
+		}
 	}
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 108
+plan 116
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -290,12 +290,31 @@ expect 1 '^kmag report: gnuplot could not draw /dev/fd/[0-9]*: .*No valid points
 	kmag report s <(sed 's/: [12][01].5/: 1e308/' run.json)
 [ "$(wc -l <err)" = 1 ]
 result $? 'in one sentence'
+printf '#!/bin/sh\nkill -INT $PPID\nexec cat >/dev/null\n' >empty/gnuplot
+expect 1 'a signal ended it' 'report that a signal ends' \
+	env PATH="$work/empty:/bin" kmag report s one.json two.json
+grep -q '^| alpha-1 ' s/report.md && [ "$(ls -A s)" = report.md ]
+result $? 'it leaves what was there, too'
 expect 2 'a folder and at least one result' 'report of nothing' kmag report r
 expect 1 'cannot make the folder' 'report to nowhere' kmag report /nonexistent/r one.json
 expect 1 'cannot write' 'report to a file' kmag report one.json two.json
 expect 1 'it has no schema' 'report of other JSON' kmag report r <(echo '[1]')
 expect 1 'a replay has batches' 'report of a damaged replay' \
 	kmag report r <(sed 's/{"bytes": 4096, "bytes_needed": 4096}, //' replay.json)
+
+# refused NAME PATTERN JSON: a damaged result
+refused()
+{
+	expect 1 "is damaged: $2" "report of $1" kmag report r <(echo "$3")
+}
+refused 'a schema alone' 'a result tells' '{"schema": "kmag.stress/1"}'
+refused 'a run without allocators' 'a run has' '{"schema": "kmag.run/1", "workload": {}}'
+refused 'a run without threads' 'each allocator of a run' \
+	'{"schema": "kmag.run/1", "backends": {"kmag": {"frees": 1}}}'
+refused 'a bench without kernels' 'a bench has' '{"schema": "kmag.bench/1", "kmag": "x"}'
+refused 'a bench without boots' 'each kernel' '{"schema": "kmag.bench/1", "kernels": [{}]}'
+refused 'a bench without patterns' 'each boot' \
+	'{"schema": "kmag.bench/1", "kernels": [{"boots": [{}]}]}'
 
 # Heat maps of copies of slab_map: what is held by whom, and what is no map
 cat >map <<'M'
