@@ -143,6 +143,8 @@ static int put_result(struct report *r, char *base, const json_t *json)
 		return -1;
 	if (!strcmp(schema, "kmag.bench/1") && report_bench(r, stem, json))
 		return -1;
+	if (!strcmp(schema, "kmag.bench-memory/1") && report_memory(r, stem, json))
+		return -1;
 	json_tables(r->to, json, 3);
 	/* Results that hold results */
 	json_object_foreach((json_t *)json, key, value) {
@@ -294,7 +296,7 @@ int cmd_report(int argc, char **argv)
 		NULL, parse, "DIR FILE...",
 		"Make tables and pictures in DIR of results in FILEs.\vFILE is what a command wrote with --json or --report.\n"
 		"DIR/report.md has a section for each.\n"
-		"Pictures need gnuplot: bytes and tiers of stat, fullness of frag, memory over time of replay, ns an operation of run, patterns of bench.",
+		"Pictures need gnuplot: bytes and tiers of stat, fullness of frag, memory over time of replay, ns an operation of run, patterns of bench, slabs held for one that is needed of bench-memory.",
 		NULL, NULL, NULL };
 	struct report r = {};
 	int ret;

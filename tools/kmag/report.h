@@ -126,4 +126,7 @@ int report_frag(struct report *r, const char *stem, const struct snapshot *s);
 int report_run(struct report *r, const char *stem, const json_t *json);
 int report_bench(struct report *r, const char *stem, const json_t *json);
 
+/* Pictures of make bench-memory. Return: 0 or -1. */
+int report_memory(struct report *r, const char *stem, const json_t *json);
+
 #endif /* KMAG_REPORT_H */

@@ -362,14 +362,20 @@ static void column_table(FILE *to, const json_t *object)
 	table_end(&t, to);
 }
 
+/* What a picture shows, one would not read. */
+static bool is_drawn(const char *name)
+{
+	return !strcmp(name, "batches") || !strcmp(name, "samples");
+}
+
 static bool is_deep(const json_t *object)
 {
 	const char *key;
 	json_t *value;
 
-	/* What a row of a table cannot show */
+	/* What a row of a table cannot show, and no picture does */
 	json_object_foreach((json_t *)object, key, value)
-		if (json_array_size(value) || all_objects(value))
+		if ((json_array_size(value) && !is_drawn(key)) || all_objects(value))
 			return true;
 	return false;
 }
@@ -387,8 +393,7 @@ static void array(FILE *to, const json_t *array, const char *name, unsigned int 
 	json_t *element;
 	size_t i;
 
-	/* What a picture shows, one would not read. */
-	if (!json_array_size(array) || !strcmp(name, "batches") || !strcmp(name, "samples"))
+	if (!json_array_size(array) || is_drawn(name))
 		return;
 	if (known_ways(array) || !is_deep(json_array_get(array, 0))) {
 		heading(to, level, name);
@@ -437,7 +442,7 @@ void json_tables(FILE *to, const json_t *object, unsigned int level)
 			json_object_foreach((json_t *)part, name, rows) {
 				char *both = xprintf("%s of %s", name, inner);
 
-				if (json_is_array(rows) && strcmp(name, "samples"))
+				if (json_is_array(rows) && !is_drawn(name))
 					array(to, rows, both, level + 1);
 				free(both);
 			}

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 116
+plan 119
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -217,12 +217,14 @@ is_png r/run-threads.png r/bench-patterns-1.png && grep -q '^#### threads of slu
 result $? 'threads and patterns'
 expect 0 '1 results, 0 pictures' 'report of a result without pictures' kmag report r diff.json
 
-# What the tools told in truth: three in a guest (workloads.sh), and one of
+# What the tools told in truth: three in a guest (workloads.sh), one of
 # tools/bench/run --lane count --kernel stock --pattern pair --pattern batch-8 --loops 1
+# and some of what make bench-memory had
 results=$here/results
-expect 0 '4 results, 4 pictures' 'report of real results' kmag report real \
-	"$results/run.json" "$results/replay.json" "$results/stress.json" "$results/bench.json"
-is_png real/run-threads.png real/replay-held.png real/bench-patterns-[12].png
+expect 0 '5 results, 6 pictures' 'report of real results' kmag report real "$results/run.json" \
+	"$results/replay.json" "$results/stress.json" "$results/bench.json" "$results/memory.json"
+is_png real/run-threads.png real/replay-held.png real/bench-patterns-[12].png \
+	real/memory-spikes-1.png real/memory-bursts-1.png
 result $? 'with a picture of each boot'
 # row SECTION CELL...: has the report such a row in it?
 row()
@@ -243,6 +245,8 @@ result $? 'a replay: its allocators, and a row a cache'
 row stress workloads 20 && row stress allocations '173,306' && row bench slub.per_op 186 191.5 &&
 	row bench called.min '121,859' '127,492'
 result $? 'stress, and both boots of a bench'
+row memory 64 no '200,000' '20,000' && row memory free_home 184 && row memory cpus 2
+result $? 'a bench of memory: what its pictures are of, and its costs'
 
 # One that holds others, as that of make run does
 {
@@ -315,6 +319,9 @@ refused 'a bench without kernels' 'a bench has' '{"schema": "kmag.bench/1", "kma
 refused 'a bench without boots' 'each kernel' '{"schema": "kmag.bench/1", "kernels": [{}]}'
 refused 'a bench without patterns' 'each boot' \
 	'{"schema": "kmag.bench/1", "kernels": [{"boots": [{}]}]}'
+refused 'a bench of memory without kernels' 'a bench of memory' '{"schema": "kmag.bench-memory/1", "a": 1}'
+refused 'one without samples' 'each size of a spike' \
+	"$(sed 's/"needed": 313, "slabs": 322/"slabs": 322/' "$results/memory.json")"
 
 # Heat maps of copies of slab_map: what is held by whom, and what is no map
 cat >map <<'M'
