@@ -34,6 +34,21 @@ static int by_rank(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* What a bar is called: as in the table, where the name alone is not enough. */
+static char *bar_name(const struct snapshot *s, const struct kmag_snap_cache *c)
+{
+	char name[KMAG_NAME_LEN + 16];
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (s->caches[i].c.id != c->id && !strcmp(s->caches[i].c.name, c->name))
+			break;
+	if (i == s->nr)
+		return xprintf("%s", c->name);
+	cache_name(name, c);
+	return xprintf("%s", name);
+}
+
 static int draw_bars(struct report *r, const char *stem, const struct snapshot *s,
 		     const struct bar_view *v)
 {
@@ -52,7 +67,7 @@ static int draw_bars(struct report *r, const char *stem, const struct snapshot *
 	b.names = xalloc(MAX_BARS * sizeof(*b.names));
 	b.values = xalloc(MAX_BARS * v->nr_layers * sizeof(*b.values));
 	for (i = 0; i < s->nr && b.nr < MAX_BARS && v->rank(order[i]) > 0; i++, b.nr++) {
-		b.names[b.nr] = (char *)order[i]->name;
+		b.names[b.nr] = bar_name(s, order[i]);
 		v->fill(order[i], b.values + b.nr * v->nr_layers);
 	}
 	for (i = 0; i < b.nr * v->nr_layers; i++)
@@ -65,6 +80,8 @@ static int draw_bars(struct report *r, const char *stem, const struct snapshot *
 			ret = report_drawn(r, &p);
 		}
 	}
+	for (i = 0; i < b.nr; i++)
+		free(b.names[i]);
 	free(b.names);
 	free(b.values);
 	free(order);

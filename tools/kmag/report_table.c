@@ -147,19 +147,33 @@ static bool is_scalar(const json_t *json)
 	return json && !json_is_object(json) && !json_is_array(json);
 }
 
+/* Four digits and, of what is larger, all before the point */
+static char *real_text(double value)
+{
+	double size = value < 0 ? -value : value;
+
+	if (size >= 999.95 && size < 1e18)
+		return xprintf("%s%s", value < 0 ? "-" : "", commas(size + 0.5));
+	if (size >= 1e-4 || !size)
+		return xprintf("%.4g", value);
+	return xprintf("%.2g", value);
+}
+
 static void put_scalar(struct table *t, const json_t *json)
 {
 	json_int_t n = json_integer_value(json);
+	char *text;
 
 	if (json_is_integer(json))
-		table_printf(t, "%s%s", n < 0 ? "-" : "",
-			     commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
+		text = xprintf("%s%s", n < 0 ? "-" : "", commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
 	else if (json_is_real(json))
-		table_printf(t, "%.4g", json_real_value(json));
+		text = real_text(json_real_value(json));
 	else if (json_is_boolean(json))
-		table_put(t, json_is_true(json) ? "yes" : "no");
+		text = xprintf("%s", json_is_true(json) ? "yes" : "no");
 	else
-		table_put(t, json_is_string(json) ? json_string_value(json) : "-");
+		text = xprintf("%s", json_is_string(json) ? json_string_value(json) : "-");
+	table_put(t, text);
+	free(text);
 }
 
 /* Calls back for each scalar in @object, named by the way to it, up to @depth. */
@@ -275,8 +289,12 @@ static void value_line(FILE *to, const json_t *array)
 	json_array_foreach((json_t *)array, i, value) {
 		if (i >= MAX_ROWS)
 			break;
-		text = json_is_string(value) ? xprintf("%s", json_string_value(value)) :
-			json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(4));
+		if (json_is_string(value))
+			text = xprintf("%s", json_string_value(value));
+		else if (json_is_real(value))
+			text = real_text(json_real_value(value));
+		else
+			text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 		fputs(i ? ", " : "", to);
 		markdown_text(to, text ? text : "-");
 		free(text);

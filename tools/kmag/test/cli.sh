@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 119
+plan 123
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -236,7 +236,7 @@ row()
 }
 row run allocations '6,000' '6,000' && row run served_allocations.magazine '5,906' - &&
 	row run time_ratio 0.2755 && row run 0 '3,000' '2,000' 0 0 '1,000' '14,885,009' \
-	'7,083,590' 1417 781.2 && grep -qx 256 real/report.md
+	'7,083,590' '1,417' 781.2 && grep -qx 256 real/report.md
 result $? 'a run: its allocators, its threads, its size'
 row replay operations 41 && row replay shrunk.bytes '16,384' '32,768' &&
 	row replay older_frees 5 && row replay names_cache '4,096' 39 1 4 1 1 1 1 1 &&
@@ -264,6 +264,13 @@ result $? 'a picture of each'
 	row made-replay operations 41 && row made-speed time_ratio 0.2755 &&
 	grep -qx 'too few' real/report.md && ! row made operations 41
 result $? 'a section of each'
+echo '{"schema": "kmag.x/1", "a": 430312.7, "b": 0.00001234, "c": -1234567.5, "d": 2.50,
+"e": 999.96, "f": [430312.7, 0.5, 7], "g": 1e300, "h": 0.0}' >reals.json
+expect 0 '1 result' 'report of reals' kmag report real reals.json
+row reals a '430,313' && row reals b 1.2e-05 && row reals c '-1,234,568' && row reals d 2.5 &&
+	row reals e '1,000' && grep -qx '430,313, 0.5, 7' real/report.md && row reals g 1e+300 &&
+	row reals h 0
+result $? 'they are numbers as others are'
 mkdir other && cp one.json other/
 expect 0 '2 results, 2 pictures' 'report of two files of one name' \
 	kmag report r one.json other/one.json
@@ -294,6 +301,11 @@ expect 1 '^kmag report: gnuplot could not draw /dev/fd/[0-9]*: .*No valid points
 	kmag report s <(sed 's/: [12][01].5/: 1e308/' run.json)
 [ "$(wc -l <err)" = 1 ]
 result $? 'in one sentence'
+printf '#!/bin/sh\ncat >>%s/script\n' "$work" >empty/gnuplot
+expect 1 'cannot write s/[0-9]*-bytes.png' 'report with a gnuplot that draws nothing' \
+	env PATH="$work/empty:/bin" kmag report s <(snapshot 1 "$a1" "${a2/\"id\": 1/\"id\": 9}" "$b1")
+grep -q '^"alpha-1" ' script && grep -q '^"alpha-9" ' script && grep -q '^"beta" ' script
+result $? 'bars of two caches of one name have names of their own'
 printf '#!/bin/sh\nkill -INT $PPID\nexec cat >/dev/null\n' >empty/gnuplot
 expect 1 'a signal ended it' 'report that a signal ends' \
 	env PATH="$work/empty:/bin" kmag report s one.json two.json
