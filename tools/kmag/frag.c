@@ -172,10 +172,8 @@ static int show_heat(struct frag_view *fv)
 		ret = draw_maps(fv);
 	else if (!ret)
 		print_maps(fv);
-	if (!ret && (fflush(stdout) || ferror(stdout))) {
-		say("cannot write: %m");
+	if (!ret && stdout_failed())
 		ret = KMAG_EXIT_FAILED;
-	}
 	for (i = 0; i < fv->nr_maps; i++)
 		heat_free(&fv->maps[i]);
 	free(fv->maps);
@@ -196,6 +194,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct frag_view *fv = state->input;
+	size_t len;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -207,6 +206,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'H':
 		fv->heat = true;
 		fv->png = arg;
+		len = arg ? strlen(arg) : 0;
+		if (arg && (len < 5 || strcmp(arg + len - 4, ".png")))
+			argp_error(state, "--heatmap takes the name of a .png, not '%s'", arg);
 		return 0;
 	case OPT_MAP:
 		fv->files = xrealloc(fv->files, (fv->nr_files + 1) * sizeof(*fv->files));

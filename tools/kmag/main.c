@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* kmag: where the bytes of object caches are, and what they would be with kmag. */
 #include <argp.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dev.h"
 #include "util.h"
@@ -21,12 +23,18 @@ static const struct subcommand commands[] = {
 
 static void usage(FILE *to)
 {
+	fprintf(to, "Usage: kmag COMMAND [OPTION...]\n  or:  kmag help [COMMAND]\n");
+}
+
+static void help(FILE *to)
+{
 	size_t i;
 
-	fprintf(to, "Usage: kmag COMMAND [OPTION...]\n\nCommands:\n");
+	usage(to);
+	fprintf(to, "\nCommands:\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-	fprintf(to, "\nkmag COMMAND --help tells its options, kmag --version the version.\n");
+	fprintf(to, "\nkmag help COMMAND or kmag COMMAND --help tells its options, kmag --version the version.\n");
 	fprintf(to, "Exit status: 0 good, 1 failed, 2 usage, 3 not available here.\n");
 }
 
@@ -36,18 +44,52 @@ static void version(FILE *to, struct argp_state *state)
 	fprintf(to, "kmag, ABI %u\n", KMAG_ABI);
 }
 
-int main(int argc, char **argv)
+/* Whatever ends it: what argp prints, it does not look after. */
+static void check_stdout(void)
+{
+	if (stdout_failed())
+		_exit(KMAG_EXIT_FAILED);
+}
+
+/* Of main(), but for @argv[0], which names the command. */
+static int run(int argc, char **argv)
 {
 	static char name[64];
 	size_t i;
 
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[0], commands[i].name))
+			continue;
+		kmag_command = commands[i].name;
+		/* What argp prints begins with argv[0]. */
+		snprintf(name, sizeof(name), "kmag %s", kmag_command);
+		argv[0] = name;
+		return commands[i].run(argc, argv);
+	}
+	say("there is no command '%s'; kmag --help lists them", argv[0]);
+	return KMAG_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
 	argp_err_exit_status = KMAG_EXIT_USAGE;
 	argp_program_version_hook = version;
+	atexit(check_stdout);
 	if (argc < 2) {
-		usage(stderr);
+		help(stderr);
 		return KMAG_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (!strcmp(argv[1], "help") && argc > 2) {
+		char *of[] = { argv[2], "--help", NULL };
+
+		return run(2, of);
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-?") ||
+	    !strcmp(argv[1], "help")) {
+		help(stdout);
+		return KMAG_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--usage")) {
 		usage(stdout);
 		return KMAG_EXIT_OK;
 	}
@@ -55,15 +97,5 @@ int main(int argc, char **argv)
 		version(stdout, NULL);
 		return KMAG_EXIT_OK;
 	}
-	for (i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		kmag_command = commands[i].name;
-		/* What argp prints begins with argv[0]. */
-		snprintf(name, sizeof(name), "kmag %s", kmag_command);
-		argv[1] = name;
-		return commands[i].run(argc - 1, argv + 1);
-	}
-	say("there is no command '%s'; kmag --help lists them", argv[1]);
-	return KMAG_EXIT_USAGE;
+	return run(argc - 1, argv + 1);
 }

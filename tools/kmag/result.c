@@ -71,11 +71,8 @@ int result_tell(const struct result_options *o, json_t *json)
 	}
 	if (o->json && !json_dumpf(json, stdout, JSON_INDENT(2)))
 		putchar('\n');
-	/* What failed earlier is still marked in the stream. */
-	if (fflush(stdout) || ferror(stdout)) {
-		say("cannot write the result: %m");
+	if (stdout_failed())
 		ret = KMAG_EXIT_FAILED;
-	}
 	json_decref(json);
 	return ret;
 }

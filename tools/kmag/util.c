@@ -31,6 +31,18 @@ void say(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+bool stdout_failed(void)
+{
+	static bool said;
+
+	/* What failed earlier is still marked in the stream. */
+	if (!said && (fflush(stdout) || ferror(stdout))) {
+		say("cannot write the result: %m");
+		said = true;
+	}
+	return said;
+}
+
 void *xalloc(size_t size)
 {
 	void *p = calloc(1, size ? size : 1);

@@ -30,6 +30,9 @@ extern void (*before_say)(void);
 /* One sentence to stderr, after "kmag <command>: ". */
 void say(const char *fmt, ...) __printf(1, 2);
 
+/* Whether stdout did not take all that was printed; the first time after one sentence. */
+bool stdout_failed(void);
+
 /* Memory that is there, or one sentence and exit 1. */
 void *xalloc(size_t size);
 void *xrealloc(void *p, size_t size);

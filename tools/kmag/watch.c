@@ -47,10 +47,8 @@ static int plain(struct watch_table *t, const struct watch_source *source,
 		}
 		watch_format_row(t, &t->total, line, PLAIN_WIDTH);
 		puts(line);
-		if (fflush(stdout)) {
-			say("cannot write the result: %m");
+		if (stdout_failed())
 			return KMAG_EXIT_FAILED;
-		}
 		if (n == o->count)
 			return KMAG_EXIT_OK;
 		nanosleep(&pause, NULL);

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 123
+plan 134
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -71,6 +71,17 @@ for command in stat frag record replay run stress import watch diff report; do
 	expect 0 "^Usage: kmag $command" "help of $command" kmag $command --help
 	expect 2 'unrecognized option' "$command with an option that is none" \
 		kmag $command --frobnicate
+done
+
+expect 0 '^Usage: kmag run ' 'help of a command, asked for the other way' kmag help run
+expect 2 "no command 'x'" 'help of a command that is none' kmag help x
+expect 0 '^  or:  kmag help \[COMMAND\]$' 'the usage' kmag --usage
+[ "$(wc -l <out)" = 2 ]
+result $? 'alone'
+for command in --help --version help 'stat --help' 'help run' 'report full one.json'; do
+	expect 1 'cannot write the result: No space' "$command to a full disk" \
+		sh -c "kmag $command >/dev/full"
+	[ "$(wc -l <err)" = 1 ] || result 1 'in more than one sentence'
 done
 
 abi=$(sed -n 's/^#define KMAG_ABI\t\t*//p' "$here/../../../include/uapi/kmag.h")
@@ -365,6 +376,7 @@ expect 1 'bad-map is no slab_map' 'a heat map of too many objects' \
 expect 1 'cannot read nosuch' 'a heat map of nothing' kmag frag --heatmap --map nosuch
 expect 1 'cannot write nosuch/m.png' 'a picture in no folder' \
 	kmag frag --heatmap=nosuch/m.png --map map
+expect 2 'takes the name of a .png' 'a picture of another kind' kmag frag --heatmap=m.jpg --map map
 expect 2 'map is for --heatmap' 'a map for no heat map' kmag frag --map map
 expect 2 'no JSON' 'a heat map as JSON' kmag frag --heatmap --json --map map
 rm empty/gnuplot

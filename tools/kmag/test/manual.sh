@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 22
+plan 23
 
 here=$(realpath "$(dirname "$0")")
 page=$OUT/../kmag.1
@@ -75,8 +75,9 @@ done
 [ -z "$missing" ]
 result $? 'it tells how often progress shows without a terminal'
 
-offers 'commands' "$commands --help --version" ''
+offers 'commands' "$commands help --help --version" ''
 offers 'a command begun' 'record replay report' re
+offers 'a command for help' 'record replay report' help re
 offers 'options' '--backend' replay --b
 offers 'all options' '--all --heatmap --map --json --report --help' frag --all -
 offers 'words of an option' 'kmag slub both' replay --backend ''
