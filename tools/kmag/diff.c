@@ -335,5 +335,8 @@ int cmd_diff(int argc, char **argv)
 	struct diff d = { .sort = BY_BYTES };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &d);
+	if (would_overwrite(d.result.report, d.paths[0]) ||
+	    would_overwrite(d.result.report, d.paths[1]))
+		return KMAG_EXIT_USAGE;
 	return diff(&d);
 }

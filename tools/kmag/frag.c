@@ -235,10 +235,14 @@ int cmd_frag(int argc, char **argv)
 		"NEEDED is for objects with their owners alone; BACK would come back.",
 		view_argp, NULL, NULL };
 	struct frag_view fv = { .view.ops = &frag_ops };
+	size_t i;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &fv);
 	if (!fv.heat)
 		return view_show(&fv.view);
+	for (i = 0; i < fv.nr_files; i++)
+		if (would_overwrite(fv.png, fv.files[i]))
+			return KMAG_EXIT_USAGE;
 	fv.view.ops = &heat_ops;
 	return show_heat(&fv);
 }

@@ -70,7 +70,7 @@ int heat_read(struct heat *h, const char *name, const char *path)
 
 	*h = (struct heat){ .name = xprintf("%s", name) };
 	if (!from) {
-		say("cannot read %s: %m", path);
+		say("cannot read %s: %m", path_name(path));
 		return -1;
 	}
 	ok = getline(&line, &size, from) > 0 && !strncmp(line, "kmag slab_map ", 14) &&

@@ -374,7 +374,7 @@ static int record(const struct options *o)
 	w = trace_create(o->output, r.nr_cpus, info);
 	free(info);
 	if (!w) {
-		say("cannot write %s: %m", o->output);
+		say("cannot write %s: %m", path_name(o->output));
 		goto err_create;
 	}
 	follow_init(&r.follow, w, probes_kbtf(r.probes));

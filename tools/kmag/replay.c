@@ -335,7 +335,7 @@ static int check_maps(const char *dir)
 		return KMAG_EXIT_MISSING;
 	}
 	if (mkdir(dir, 0755) && errno != EEXIST) {
-		say("cannot make the folder %s: %m", dir);
+		say("cannot make the folder %s: %m", path_name(dir));
 		return KMAG_EXIT_FAILED;
 	}
 	if (stat(dir, &st) || !S_ISDIR(st.st_mode)) {
@@ -530,6 +530,8 @@ int cmd_replay(int argc, char **argv)
 	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (would_overwrite(o.result.report, o.file))
+		return KMAG_EXIT_USAGE;
 	r.file = o.file;
 	r.check = !o.no_check;
 	ret = replay(&r, &o);

@@ -235,7 +235,7 @@ static int report(struct report *r)
 	signal(SIGPIPE, SIG_IGN);
 	stop_catch();
 	if (mkdir(r->dir, 0755) && errno != EEXIST) {
-		say("cannot make the folder %s: %m", r->dir);
+		say("cannot make the folder %s: %m", path_name(r->dir));
 		return KMAG_EXIT_FAILED;
 	}
 	r->folder = xprintf("%s/.report-XXXXXX", r->dir);

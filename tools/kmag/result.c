@@ -31,7 +31,7 @@ static bool can_write(const char *path)
 		errno = EISDIR;
 		return false;
 	}
-	if (errno != ENOENT)
+	if (errno != ENOENT || !*path)
 		return false;
 	copy = xprintf("%s", path);
 	ret = access(dirname(copy), W_OK | X_OK);
@@ -51,7 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->report = arg;
 		if (can_write(arg))
 			return 0;
-		say("cannot write %s: %m", arg);
+		say("cannot write %s: %m", path_name(arg));
 		exit(KMAG_EXIT_FAILED);
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -85,7 +85,7 @@ json_t *result_load(const char *path)
 
 	file = fopen(path, "re");
 	if (!file) {
-		say("cannot open %s: %m", path);
+		say("cannot open %s: %m", path_name(path));
 		return NULL;
 	}
 	json = json_loadf(file, JSON_REJECT_DUPLICATES, &error);

@@ -327,7 +327,7 @@ struct trace *trace_load(const char *path, char **error)
 	/* What is no file must not keep us waiting until that shows. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st)) {
-		*error = xprintf("cannot open %s: %s", path, strerror(errno));
+		*error = xprintf("cannot open %s: %s", path_name(path), strerror(errno));
 		goto err_open;
 	}
 	if (!S_ISREG(st.st_mode) || !st.st_size) {

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,22 @@ bool stdout_failed(void)
 		said = true;
 	}
 	return said;
+}
+
+bool would_overwrite(const char *output, const char *input)
+{
+	struct stat to, from;
+
+	if (!output || stat(output, &to) || stat(input, &from) || !S_ISREG(to.st_mode) ||
+	    to.st_dev != from.st_dev || to.st_ino != from.st_ino)
+		return false;
+	say("%s is what is read, and would be overwritten", output);
+	return true;
+}
+
+const char *path_name(const char *path)
+{
+	return *path ? path : "''";
 }
 
 void *xalloc(size_t size)

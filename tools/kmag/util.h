@@ -33,6 +33,12 @@ void say(const char *fmt, ...) __printf(1, 2);
 /* Whether stdout did not take all that was printed; the first time after one sentence. */
 bool stdout_failed(void);
 
+/* One sentence, and true, if @output (or NULL) is the file that @input names. */
+bool would_overwrite(const char *output, const char *input);
+
+/* A file's name as sentences have it: '' is one, too. */
+const char *path_name(const char *path);
+
 /* Memory that is there, or one sentence and exit 1. */
 void *xalloc(size_t size);
 void *xrealloc(void *p, size_t size);
