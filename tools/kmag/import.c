@@ -15,7 +15,6 @@
 #include "trace.h"
 #include "util.h"
 
-#define LINE_MAX_LEN	4096
 #define PROGRESS_LINES	65536
 
 /* Of sizes that more than one name has */
@@ -50,6 +49,8 @@ struct counts {
 	uint64_t implied;	/* frees that nobody saw, put in */
 	uint64_t own_name, by_free, by_size, unnamed;	/* allocations */
 	uint64_t too_many;	/* of more caches than a trace can have */
+	uint64_t first_damaged;	/* its line, from 1 */
+	const char *lacks;	/* what that has not */
 };
 
 struct importer {
@@ -167,6 +168,14 @@ static void take_header(const char *text, const char *key, char **value)
 	*value = xprintf("%.*s", (int)strcspn(colon, "\r\n"), colon);
 }
 
+static void take_damaged(struct importer *im, const char *lacks)
+{
+	if (im->n.damaged++)
+		return;
+	im->n.first_damaged = im->n.lines;
+	im->n.lacks = lacks;
+}
+
 static void take_line(struct importer *im, char *text)
 {
 	static uint64_t last;
@@ -188,7 +197,7 @@ static void take_line(struct importer *im, char *text)
 		im->n.failed++;
 		return;
 	case LINE_DAMAGED:
-		im->n.damaged++;
+		take_damaged(im, l.lacks);
 		return;
 	case LINE_LOST:
 		im->n.lost += l.lost;
@@ -227,26 +236,21 @@ static int read_lines(struct importer *im)
 {
 	bool is_stdin = !strcmp(im->o->input, "-");
 	FILE *file = is_stdin ? stdin : fopen(im->o->input, "re");
-	char text[LINE_MAX_LEN];
+	char *text;
 	int ret = 0;
 
 	if (!file) {
-		say("cannot open %s: %m", im->o->input);
+		say("cannot open %s: %m", path_name(im->o->input));
 		return -1;
 	}
-	while (fgets(text, sizeof(text), file)) {
-		/* What is longer is no event; its rest is no line. */
-		if (!strchr(text, '\n')) {
-			int c = 0;
-
-			while (c != '\n' && c != EOF)
-				c = getc(file);
-		}
+	text = xalloc(LINE_ROOM);
+	while (line_read(file, text)) {
 		take_line(im, text);
 		if (im->n.lines % PROGRESS_LINES)
 			continue;
 		progress("%s lines  %s operations", commas(im->n.lines), commas(im->nr));
 	}
+	free(text);
 	progress_end();
 	if (ferror(file)) {
 		say("cannot read %s: %m", im->o->input);
@@ -383,7 +387,7 @@ static int write_trace(struct importer *im, struct trace_totals *totals)
 	if (!trace_finish(w, im->caches, im->nr_caches, totals))
 		return 0;
 err_write:
-	say("cannot write %s: %m", im->o->output);
+	say("cannot write %s: %m", path_name(im->o->output));
 	return -1;
 }
 
@@ -401,6 +405,9 @@ static void print(const struct importer *im, const struct trace_totals *t)
 	printf("of its %s lines these were not used:\n", commas(n->lines));
 	printf("  %12s damaged, and %s events lost by the tracer\n", commas(n->damaged),
 	       commas(n->lost));
+	if (n->damaged)
+		printf("  %12s the first is line %s: no %s\n", "", commas(n->first_damaged),
+		       n->lacks);
 	printf("  %12s allocations of kmalloc%s\n", commas(n->kmalloc),
 	       im->o->kmalloc ? "" : " (--kmalloc takes them)");
 	printf("  %12s kfree of objects that were not seen\n", commas(n->kfree));
@@ -439,19 +446,36 @@ static json_t *to_json(const struct importer *im, const struct trace_totals *t)
 			 "file", im->o->output);
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		json_object_set_new(json, numbers[i].key, json_integer(numbers[i].value));
+	if (im->n.damaged) {
+		json_object_set_new(json, "first_damaged_line",
+				    json_integer(im->n.first_damaged));
+		json_object_set_new(json, "first_damaged_lacks", json_string(im->n.lacks));
+	}
 	return json;
+}
+
+/* ": the first, line 7, has no CPU", or nothing */
+static char *first_damaged(const struct importer *im)
+{
+	if (!im->n.damaged)
+		return xprintf("%s", "");
+	return xprintf(": the first, line %s, has no %s", commas(im->n.first_damaged),
+		       im->n.lacks);
 }
 
 static int import(struct importer *im)
 {
 	struct trace_totals totals = {};
 	json_t *json;
+	char *first;
 
 	if (read_lines(im))
 		return KMAG_EXIT_FAILED;
 	if (!im->nr) {
-		say("%s has no allocation or free of an object cache in %s lines, %s of them damaged",
-		    im->o->input, commas(im->n.lines), commas(im->n.damaged));
+		first = first_damaged(im);
+		say("%s has no allocation or free of an object cache in %s lines, %s of them damaged%s",
+		    im->o->input, commas(im->n.lines), commas(im->n.damaged), first);
+		free(first);
 		return KMAG_EXIT_FAILED;
 	}
 	name_by_size(im);
@@ -463,9 +487,11 @@ static int import(struct importer *im)
 	if (result_tell(&im->o->result, json))
 		return KMAG_EXIT_FAILED;
 	if (totals.lost * 1000 > (totals.records + totals.lost) * TRACE_LOST_PER_MILLE) {
-		say("%s events were lost and %s lines are damaged, over %u in a thousand; the rest is in %s",
+		first = first_damaged(im);
+		say("%s events were lost and %s lines are damaged, over %u in a thousand; the rest is in %s%s",
 		    commas(im->n.lost), commas(im->n.damaged), TRACE_LOST_PER_MILLE,
-		    im->o->output);
+		    im->o->output, first);
+		free(first);
 		return KMAG_EXIT_FAILED;
 	}
 	return KMAG_EXIT_OK;
@@ -535,10 +561,13 @@ int cmd_import(int argc, char **argv)
 		result_argp, NULL, NULL };
 	struct options o = { .output = "kmag.trace" };
 	struct importer im = { .o = &o, .nr_names = 1, .names = xalloc(sizeof(*im.names)) };
+	const char *from;
 	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	ret = import(&im);
+	from = strcmp(o.input, "-") ? o.input : "/dev/stdin";
+	ret = would_overwrite(o.output, from) || would_overwrite(o.result.report, from) ?
+		KMAG_EXIT_USAGE : import(&im);
 	importer_free(&im);
 	return ret;
 }

@@ -11,12 +11,17 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <kmag.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "import_text.h"
 #include "trace.h"
 #include "util.h"
+
+/* A macro's value in a string */
+#define NAME(macro)	NAME_(macro)
+#define NAME_(value)	#value
 
 static const struct {
 	const char *name;
@@ -132,9 +137,10 @@ static bool take_cpu(struct token t, unsigned int *cpu)
 	if (!isdigit((unsigned char)t.at[bracket]))
 		return false;
 	n = strtoul(t.at + bracket, &end, 10);
-	if (n >= UINT16_MAX || (bracket ? end != t.at + t.len - 1 : end == t.at + t.len))
+	if (bracket ? end != t.at + t.len - 1 : end == t.at + t.len)
 		return false;
-	*cpu = n;
+	/* What is none that can be replayed is told later. */
+	*cpu = n < KMAG_REPLAY_MAX_CPUS ? n : KMAG_REPLAY_MAX_CPUS;
 	return true;
 }
 
@@ -207,20 +213,27 @@ static bool number_field(const char *text, const char *key, uint64_t *n)
 	return field(text, key, false, value, sizeof(value)) && number(value, 0, n);
 }
 
-/* Sizes and gfp; and a node, which comes last and so tells that nothing was cut off. */
-static bool take_alloc(const char *text, struct line *l)
+/*
+ * Sizes and gfp; and a node, which comes last and so tells that nothing was cut
+ * off. Return: what it lacks, or NULL.
+ */
+static const char *take_alloc(const char *text, struct line *l)
 {
 	char gfp[512], node[16], accounted[8];
 
-	if (!number_field(text, "bytes_req", &l->bytes_req) ||
-	    !number_field(text, "bytes_alloc", &l->bytes_alloc) ||
-	    l->bytes_req > l->bytes_alloc || l->bytes_alloc > INT32_MAX ||
-	    !field(text, "gfp_flags", false, gfp, sizeof(gfp)) || !take_gfp(gfp, &l->gfp) ||
-	    !field(text, "node", false, node, sizeof(node)))
-		return false;
+	if (!number_field(text, "bytes_req", &l->bytes_req))
+		return "bytes_req= with a number";
+	if (!number_field(text, "bytes_alloc", &l->bytes_alloc))
+		return "bytes_alloc= with a number";
+	if (l->bytes_req > l->bytes_alloc || l->bytes_alloc > INT32_MAX)
+		return "bytes_alloc= that fits bytes_req=";
+	if (!field(text, "gfp_flags", false, gfp, sizeof(gfp)) || !take_gfp(gfp, &l->gfp))
+		return "gfp_flags= that are known";
+	if (!field(text, "node", false, node, sizeof(node)))
+		return "node=";
 	l->accounted = field(text, "accounted", false, accounted, sizeof(accounted)) &&
 		       (!strcmp(accounted, "true") || !strcmp(accounted, "1"));
-	return true;
+	return NULL;
 }
 
 /*
@@ -261,11 +274,44 @@ static bool names_event(const char *text)
 	return false;
 }
 
+/* What an event lacks, or NULL */
+static const char *take_fields(const char *text, struct line *l)
+{
+	const char *lacks;
+	char ptr[32];
+
+	if (!field(text, "ptr", false, ptr, sizeof(ptr)) || !pointer(ptr, &l->obj))
+		return "ptr= with an address";
+	if (l->kind == LINE_ALLOC || l->kind == LINE_KMALLOC) {
+		lacks = take_alloc(text, l);
+		if (lacks)
+			return lacks;
+	}
+	/* An allocation has a name from later kernels on; a free's may hold blanks. */
+	if ((l->kind == LINE_ALLOC || l->kind == LINE_FREE) &&
+	    !field(text, "name", l->kind == LINE_FREE, l->name, sizeof(l->name)) &&
+	    l->kind == LINE_FREE)
+		return "name= of its cache";
+	return NULL;
+}
+
+bool line_read(FILE *file, char text[LINE_ROOM])
+{
+	size_t len = 0;
+	int c;
+
+	for (c = getc_unlocked(file); c != EOF && c != '\n'; c = getc_unlocked(file))
+		if (len < LINE_ROOM - 1)
+			text[len++] = c ? c : '?';
+	text[len] = '\0';
+	return len || c != EOF;
+}
+
 void line_parse(char *text, struct line *l)
 {
 	struct token event;
-	char ptr[32], *rest;
 	bool has_cpu;
+	char *rest;
 	size_t i;
 
 	*l = (struct line){ .kind = LINE_OTHER };
@@ -273,33 +319,29 @@ void line_parse(char *text, struct line *l)
 	if (*text == '#' || !text[strspn(text, " \t")])
 		return;
 	rest = take_head(text, l, &event, &has_cpu);
-	if (!rest) {
-		if (names_event(text))
-			l->kind = LINE_DAMAGED;
-		else
-			take_lost(text, l);
+	if (!rest && !names_event(text)) {
+		take_lost(text, l);
 		return;
 	}
-	l->kind = LINE_FOREIGN;
-	for (i = 0; i < ARRAY_SIZE(events); i++)
+	l->kind = rest ? LINE_FOREIGN : LINE_DAMAGED;
+	for (i = 0; rest && i < ARRAY_SIZE(events); i++)
 		if (event.len == strlen(events[i].name) &&
 		    !memcmp(event.at, events[i].name, event.len))
 			l->kind = events[i].kind;
 	if (l->kind == LINE_FOREIGN)
 		return;
-	if (!has_cpu || !field(rest, "ptr", false, ptr, sizeof(ptr)) || !pointer(ptr, &l->obj))
-		goto damaged;
-	if ((l->kind == LINE_ALLOC || l->kind == LINE_KMALLOC) && !take_alloc(rest, l))
-		goto damaged;
-	/* An allocation has a name from later kernels on; a free's may hold blanks. */
-	if ((l->kind == LINE_ALLOC || l->kind == LINE_FREE) &&
-	    !field(rest, "name", l->kind == LINE_FREE, l->name, sizeof(l->name)) &&
-	    l->kind == LINE_FREE)
-		goto damaged;
-	if (!l->obj)
+	if (strlen(text) > LINE_MAX_LEN)
+		l->lacks = "end within " NAME(LINE_MAX_LEN) " bytes";
+	else if (!rest)
+		l->lacks = "time in seconds";
+	else if (!has_cpu)
+		l->lacks = "CPU";
+	else if (l->cpu >= KMAG_REPLAY_MAX_CPUS)
+		l->lacks = "CPU below " NAME(KMAG_REPLAY_MAX_CPUS);
+	else
+		l->lacks = take_fields(rest, l);
+	if (l->lacks)
+		l->kind = LINE_DAMAGED;
+	else if (!l->obj)
 		l->kind = LINE_FAILED;
-	return;
-
-damaged:
-	l->kind = LINE_DAMAGED;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define LINE_NAME_LEN	128
 
@@ -30,7 +31,18 @@ struct line {
 	bool accounted;
 	char name[LINE_NAME_LEN];	/* of the cache; empty when it is not told */
 	uint64_t lost;		/* at least */
+	const char *lacks;	/* of one that is damaged */
 };
+
+/*
+ * Tracers write no line of an event that is longer. Of one that is, so much is
+ * read that the event's name is in it.
+ */
+#define LINE_MAX_LEN	4095
+#define LINE_ROOM	(1 << 20)
+
+/* Return: whether there was another line, of which @text has what it has room for. */
+bool line_read(FILE *file, char text[LINE_ROOM]);
 
 /* @text: one line, whose end is cut off. */
 void line_parse(char *text, struct line *l);

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 134
+plan 153
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -178,6 +178,38 @@ cmp -s out of-file && [ "$(head -c 7 t)" = kmagtrc ]
 result $? 'the same comes of both'
 expect 1 'has no allocation or free' 'import of standard input without lines' \
 	kmag import -o u - </dev/null
+grep -v '^#' "$here/import/tracefs-6.12.txt" | sed '3s/\[[0-9]*\]//; 5s/ptr=/xptr=/' >marred
+expect 1 'has no CPU' 'import of damaged lines' kmag import -o u marred
+grep -q '^ *the first is line 3: no CPU$' out && grep -q ': the first, line 3, has no CPU$' err
+result $? 'the first is told, and what it lacks'
+expect 1 'lines, 1 of them damaged: the first, line 2, has no time in seconds$' \
+	'import of damaged lines alone' kmag import -o v <(printf '\nx [001] 12: kfree: ptr=0x10\n')
+
+# What is read is not written
+cp "$here/import/perf-6.12.txt" same
+ln same hard && ln -s same soft
+same()
+{
+	expect 2 'is what is read, and would be overwritten' "$1" "${@:2}"
+}
+same 'import over its text' kmag import -o same same
+same 'under another name' kmag import -o hard soft
+same 'or of standard input' sh -c 'kmag import -o same - <same'
+same 'a report of it, too' kmag import -o u -r soft same
+same 'diff over the first' kmag diff -r one.json one.json two.json
+same 'diff over the second' kmag diff -r two.json one.json two.json
+same 'a report of a replay over the recording' kmag replay -r t t
+cmp -s same "$here/import/perf-6.12.txt" && grep -q stat/1 one.json && [ "$(head -c 7 t)" = kmagtrc ]
+result $? 'all of them are as they were'
+expect 0 'later than' 'what is no file may be both' kmag diff -r /dev/null one.json two.json
+for command in 'replay X' 'import X' 'diff X one.json' 'import -o X same' 'diff -r X one.json two.json' \
+	'report X one.json' 'frag --heatmap --map X'; do
+	set --
+	for word in $command; do
+		set -- "$@" "${word/X/}"
+	done
+	expect 1 "cannot .* '': No such file" "$command, without a name" kmag "$@"
+done
 
 # report
 cat >replay.json <<'J'
@@ -377,6 +409,8 @@ expect 1 'cannot read nosuch' 'a heat map of nothing' kmag frag --heatmap --map 
 expect 1 'cannot write nosuch/m.png' 'a picture in no folder' \
 	kmag frag --heatmap=nosuch/m.png --map map
 expect 2 'takes the name of a .png' 'a picture of another kind' kmag frag --heatmap=m.jpg --map map
+cp map map.png
+expect 2 'would be overwritten' 'a picture over its map' kmag frag --heatmap=map.png --map map.png
 expect 2 'map is for --heatmap' 'a map for no heat map' kmag frag --map map
 expect 2 'no JSON' 'a heat map as JSON' kmag frag --heatmap --json --map map
 rm empty/gnuplot

@@ -167,6 +167,72 @@ static const struct {
 	{ "x 1 [000] 1.5: PERF_RECORD_LOST id:9: lost:5", LINE_LOST },
 };
 
+static const struct {
+	const char *text, *lacks;
+} damaged[] = {
+	{ "x [001] 12: kfree: ptr=0x10", "time in seconds" },
+	{ "x [001] 1234567890123: kmem:kfree: ptr=0x10", "time in seconds" },
+	{ "x 1 12.5: kfree: ptr=0x10", "CPU" },
+	{ "[1] [8192] 12.5: kfree: ptr=0x10", "CPU below 8192" },
+	{ "x 99999999999999999999d..1. 12.5: kfree: ptr=0x10", "CPU below 8192" },
+	{ HEAD "kfree: call_site=f", "ptr= with an address" },
+	{ HEAD "kmem_cache_free: ptr=0x10", "name= of its cache" },
+	{ HEAD "kmem_cache_alloc: ptr=0x10 bytes_alloc=8", "bytes_req= with a number" },
+	{ HEAD "kmem_cache_alloc: ptr=0x10 bytes_req=8", "bytes_alloc= with a number" },
+	{ HEAD "kmem_cache_alloc: ptr=0x10 bytes_req=9 bytes_alloc=8",
+	  "bytes_alloc= that fits bytes_req=" },
+	{ HEAD "kmem_cache_alloc: ptr=0x10 bytes_req=8 bytes_alloc=8 gfp_flags=oops",
+	  "gfp_flags= that are known" },
+	{ HEAD "kmem_cache_alloc: ptr=0x10 bytes_req=8 bytes_alloc=8 gfp_flags=none", "node=" },
+};
+
+static void test_lacks(void)
+{
+	char *why = NULL, text[512];
+	struct line l;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(damaged) && !why; i++) {
+		snprintf(text, sizeof(text), "%s", damaged[i].text);
+		line_parse(text, &l);
+		if (l.kind != LINE_DAMAGED || strcmp(l.lacks, damaged[i].lacks))
+			why = xprintf("kind %d, lacks %s: %s", l.kind, l.lacks ?: "nothing",
+				      damaged[i].text);
+	}
+	result(!why, "what a damaged line lacks", why);
+	free(why);
+	snprintf(text, sizeof(text), "x [8191] 12.5: kfree: ptr=0x10");
+	line_parse(text, &l);
+	result(l.kind == LINE_KFREE && l.cpu == 8191, "the last CPU that can be replayed", NULL);
+}
+
+static void spill(const char *text)
+{
+	FILE *f = fopen(input, "w");
+
+	if (!f || fputs(text, f) < 0 || fclose(f))
+		exit(1);
+}
+
+/* Of 4095 bytes, and of one more; the name of the last one's event is far behind. */
+static void test_long(void)
+{
+	char *text = xalloc(3 * 8192), *at = text;
+	json_t *json;
+
+	at += sprintf(at, "x [000] 1.5: kmem_cache_free: ptr=0x10%*sname=a\n", 4095 - 44, "");
+	at += sprintf(at, "x [000] 1.5: kmem_cache_free: ptr=0x10%*sname=a\n", 4096 - 44, "");
+	sprintf(at, "x %*s [000] 1.5: kfree: ptr=0x10\n", 5000, "");
+	spill(text);
+	free(text);
+	result(import(input, false, &json) == 1 && number(json, "frees") == 1 &&
+	       number(json, "lines") == 3 && number(json, "damaged") == 2 &&
+	       number(json, "first_damaged_line") == 2 &&
+	       !strcmp(json_string_value(json_object_get(json, "first_damaged_lacks")) ?: "",
+		       "end within 4095 bytes"), "lines that are too long", NULL);
+	json_decref(json);
+}
+
 static void test_lines(void)
 {
 	char *why = NULL, text[512];
@@ -223,14 +289,6 @@ static void test_damage(void)
 	}
 	result(!why, "a line cut or turned at any place", why);
 	free(why);
-}
-
-static void spill(const char *text)
-{
-	FILE *f = fopen(input, "w");
-
-	if (!f || fputs(text, f) < 0 || fclose(f))
-		exit(1);
 }
 
 static const char * const story =
@@ -339,10 +397,12 @@ int main(void)
 	output = xprintf("%s/kmag-import-%d.trace", dir, getpid());
 	report = xprintf("%s/kmag-import-%d.json", dir, getpid());
 	input = xprintf("%s/kmag-import-%d.txt", dir, getpid());
-	plan(ARRAY_SIZE(samples) + 19);
+	plan(ARRAY_SIZE(samples) + 22);
 	for (i = 0; i < ARRAY_SIZE(samples); i++)
 		test_sample(&samples[i]);
 	test_lines();
+	test_lacks();
+	test_long();
 	test_damage();
 	test_story();
 	test_bad();
