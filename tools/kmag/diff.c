@@ -208,12 +208,12 @@ static void print(const struct diff *d)
 	}
 	if (shown)
 		print_row(d, "total", "", &d->total);
-	printf("%s%u caches in both, of which %u did not change; %u new, %u gone\n",
-	       shown ? "\n" : "", d->by_state[IN_BOTH], d->unchanged, d->by_state[IS_NEW],
-	       d->by_state[IS_GONE]);
+	printf("%s%s in both, of which %u did not change; %u new, %u gone\n",
+	       shown ? "\n" : "", counted(d->by_state[IN_BOTH], "cache", "caches"), d->unchanged,
+	       d->by_state[IS_NEW], d->by_state[IS_GONE]);
 	if (d->went_back)
-		printf("%u caches count fewer operations than before: they are of another boot or load\n",
-		       d->went_back);
+		printf("%s fewer operations than before: of another boot or load\n",
+		       counted(d->went_back, "cache counts", "caches count"));
 	if (d->files[0].stats != d->files[1].stats)
 		printf("%s has slabs alone, so operations are not compared\n",
 		       d->paths[d->files[0].stats]);

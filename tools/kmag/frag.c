@@ -143,7 +143,7 @@ static int draw_maps(const struct frag_view *fv)
 	int ret = heat_draw(fv->maps, fv->nr_maps, fv->png);
 
 	if (!ret)
-		printf("%s: %zu maps\n", fv->png, fv->nr_maps);
+		printf("%s: %s\n", fv->png, counted(fv->nr_maps, "map", "maps"));
 	return ret > 0 ? KMAG_EXIT_MISSING : ret ? KMAG_EXIT_FAILED : KMAG_EXIT_OK;
 }
 

@@ -125,7 +125,7 @@ void heat_print(const struct heat *h)
 	bool coloured = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	size_t i, line = width();
 
-	printf("%s: %zu slabs\n", h->name, h->nr);
+	printf("%s: %s\n", h->name, counted(h->nr, "slab", "slabs"));
 	for (i = 0; i < h->nr; i++) {
 		print_cell(cell_of(&h->slabs[i]), coloured);
 		if ((i + 1) % line == 0 || i + 1 == h->nr)
@@ -191,7 +191,7 @@ int heat_draw(const struct heat *maps, size_t nr, const char *png)
 	for (k = 0; k < ARRAY_SIZE(keys); k++)
 		put_label(&p, 20 * k + 2, 0, keys[k].name);
 	for (i = 0; i < nr; i++) {
-		char *text = xprintf("%s: %zu slabs", maps[i].name, maps[i].nr);
+		char *text = xprintf("%s: %s", maps[i].name, counted(maps[i].nr, "slab", "slabs"));
 
 		put_label(&p, 0, line + 1, text);
 		free(text);

@@ -395,16 +395,18 @@ static void print(const struct importer *im, const struct trace_totals *t)
 {
 	const struct counts *n = &im->n;
 
-	printf("%s: %s operations (%s allocations, %s frees) of %u caches in %.1f s\n",
-	       im->o->output, commas(t->records), commas(t->allocs),
-	       commas(t->records - t->allocs), im->nr_caches - 1, t->ns / 1e9);
+	printf("%s: %s (%s, %s) of %s in %.1f s\n", im->o->output,
+	       counted(t->records, "operation", "operations"),
+	       counted(t->allocs, "allocation", "allocations"),
+	       counted(t->records - t->allocs, "free", "frees"),
+	       counted(im->nr_caches - 1, "cache", "caches"), t->ns / 1e9);
 	printf("of the allocations %s carried their cache's name, %s have it from their free,\n",
 	       commas(n->own_name), commas(n->by_free));
 	printf("%s from others of their sizes, and %s are named by size alone\n",
 	       commas(n->by_size), commas(n->unnamed));
-	printf("of its %s lines these were not used:\n", commas(n->lines));
-	printf("  %12s damaged, and %s events lost by the tracer\n", commas(n->damaged),
-	       commas(n->lost));
+	printf("of its %s these were not used:\n", counted(n->lines, "line", "lines"));
+	printf("  %12s damaged, and %s lost by the tracer\n", commas(n->damaged),
+	       counted(n->lost, "event", "events"));
 	if (n->damaged)
 		printf("  %12s the first is line %s: no %s\n", "", commas(n->first_damaged),
 		       n->lacks);
@@ -415,11 +417,13 @@ static void print(const struct importer *im, const struct trace_totals *t)
 	printf("  %12s of other events, and %s that are none\n", commas(n->foreign),
 	       commas(n->other));
 	if (n->implied)
-		printf("%s frees that nobody saw were put in, where kmalloc has the address\n",
-		       commas(n->implied));
+		printf("%s put in, where kmalloc has the address\n",
+		       counted(n->implied, "free that nobody saw was",
+			       "frees that nobody saw were"));
 	if (n->back)
-		printf("%s lines are older than the one before them; the order of lines was taken\n",
-		       commas(n->back));
+		printf("%s; the order of lines was taken\n",
+		       counted(n->back, "line is older than the one before it",
+			       "lines are older than the one before them"));
 }
 
 static json_t *to_json(const struct importer *im, const struct trace_totals *t)
@@ -473,8 +477,9 @@ static int import(struct importer *im)
 		return KMAG_EXIT_FAILED;
 	if (!im->nr) {
 		first = first_damaged(im);
-		say("%s has no allocation or free of an object cache in %s lines, %s of them damaged%s",
-		    im->o->input, commas(im->n.lines), commas(im->n.damaged), first);
+		say("%s has no allocation or free of an object cache in %s, %s of them damaged%s",
+		    im->o->input, counted(im->n.lines, "line", "lines"),
+		    commas(im->n.damaged), first);
 		free(first);
 		return KMAG_EXIT_FAILED;
 	}
@@ -488,8 +493,9 @@ static int import(struct importer *im)
 		return KMAG_EXIT_FAILED;
 	if (totals.lost * 1000 > (totals.records + totals.lost) * TRACE_LOST_PER_MILLE) {
 		first = first_damaged(im);
-		say("%s events were lost and %s lines are damaged, over %u in a thousand; the rest is in %s%s",
-		    commas(im->n.lost), commas(im->n.damaged), TRACE_LOST_PER_MILLE,
+		say("%s lost and %s damaged, over %u in a thousand; the rest is in %s%s",
+		    counted(im->n.lost, "event was", "events were"),
+		    counted(im->n.damaged, "line is", "lines are"), TRACE_LOST_PER_MILLE,
 		    im->o->output, first);
 		free(first);
 		return KMAG_EXIT_FAILED;

@@ -236,20 +236,21 @@ char *load_verdict(const struct load *l)
 	const struct kmag_run_thread *t = &l->run.total;
 
 	if (t->corrupt)
-		return xprintf("%s: the contents of %s objects had changed", l->name,
-			       commas(t->corrupt));
+		return xprintf("%s: the contents of %s had changed", l->name,
+			       counted(t->corrupt, "object", "objects"));
 	if (t->allocs != t->frees + t->left)
-		return xprintf("%s: %s objects were allocated, %s freed", l->name,
-			       commas(t->allocs), commas(t->frees + t->left));
+		return xprintf("%s: %s allocated, %s freed", l->name,
+			       counted(t->allocs, "object was", "objects were"),
+			       commas(t->frees + t->left));
 	if (l->live)
-		return xprintf("%s: counts %s objects as live, after all were freed", l->name,
-			       commas(l->live));
+		return xprintf("%s: counts %s as live, after all were freed", l->name,
+			       counted(l->live, "object", "objects"));
 	if (l->account.skew)
 		return xprintf("%s: the bytes are off by %lld", l->name,
 			       (long long)l->account.skew);
 	if (l->validate_errors)
-		return xprintf("%s: %s errors found in slabs and magazines", l->name,
-			       commas(l->validate_errors));
+		return xprintf("%s: %s found in slabs and magazines", l->name,
+			       counted(l->validate_errors, "error", "errors"));
 	return NULL;
 }
 

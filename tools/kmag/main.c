@@ -72,6 +72,8 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	char help_option[] = "--help";
+
 	argp_err_exit_status = KMAG_EXIT_USAGE;
 	argp_program_version_hook = version;
 	atexit(check_stdout);
@@ -80,9 +82,10 @@ int main(int argc, char **argv)
 		return KMAG_EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "help") && argc > 2) {
-		char *of[] = { argv[2], "--help", NULL };
-
-		return run(2, of);
+		argv[1] = argv[2];
+		argv[2] = help_option;
+		argv[3] = NULL;
+		return run(2, argv + 1);
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-?") ||
 	    !strcmp(argv[1], "help")) {

@@ -57,8 +57,9 @@ static void warn_merged(void)
 	if (dir)
 		closedir(dir);
 	if (merged)
-		say("%u caches are merged and carry others' names: boot with slab_nomerge",
-		    merged);
+		say("%s: boot with slab_nomerge",
+		    counted(merged, "cache is merged and carries another's name",
+			    "caches are merged and carry others' names"));
 }
 
 static char *info_text(const struct options *o, struct probes *p)
@@ -233,14 +234,17 @@ static int run(struct recorder *r, struct command *c)
 static void print(const struct recorder *r, const struct options *o,
 		  const struct trace_totals *totals, unsigned int used, unsigned int unknown)
 {
-	printf("%s: %s operations (%s allocations, %s frees) of %u caches in %.1f s\n",
-	       o->output, commas(totals->records), commas(totals->allocs),
-	       commas(totals->records - totals->allocs), used, totals->ns / 1e9);
-	printf("followed with %s; %s events lost (%.4f %%)\n",
-	       probes_method(r->probes), commas(totals->lost),
+	printf("%s: %s (%s, %s) of %s in %.1f s\n", o->output,
+	       counted(totals->records, "operation", "operations"),
+	       counted(totals->allocs, "allocation", "allocations"),
+	       counted(totals->records - totals->allocs, "free", "frees"),
+	       counted(used, "cache", "caches"), totals->ns / 1e9);
+	printf("followed with %s; %s lost (%.4f %%)\n",
+	       probes_method(r->probes), counted(totals->lost, "event", "events"),
 	       100.0 * totals->lost / (totals->records + totals->lost + 1));
-	printf("%s objects of bulk calls and %s allocations not recorded (%.4f %%)\n",
-	       commas(totals->bulk_lost), commas(totals->unpaired),
+	printf("%s of bulk calls and %s not recorded (%.4f %%)\n",
+	       counted(totals->bulk_lost, "object", "objects"),
+	       counted(totals->unpaired, "allocation", "allocations"),
 	       100.0 * (totals->bulk_lost + totals->unpaired) /
 	       (totals->records + totals->bulk_lost + totals->unpaired + 1));
 	if (unknown)

@@ -69,24 +69,26 @@ char *replay_verdict(const struct replay *r)
 		const struct side *s = &r->sides[k];
 
 		if (s->sum.corrupt)
-			return xprintf("the contents of %s objects changed on %s",
-				       commas(s->sum.corrupt), s->name);
+			return xprintf("the contents of %s changed on %s",
+				       counted(s->sum.corrupt, "object", "objects"), s->name);
 		if (s->sum.failed)
-			return xprintf("%s allocations failed on %s: give the machine more memory",
-				       commas(s->sum.failed), s->name);
+			return xprintf("%s failed on %s: give the machine more memory",
+				       counted(s->sum.failed, "allocation", "allocations"),
+				       s->name);
 		if (s->sum.allocs != r->plan->allocs)
-			return xprintf("%s did %s allocations of %s", s->name,
-				       commas(s->sum.allocs), commas(r->plan->allocs));
+			return xprintf("%s did %s of %s", s->name, commas(s->sum.allocs),
+				       counted(r->plan->allocs, "allocation", "allocations"));
 		if (s->wrong_live)
-			return xprintf("%s samples of %s disagree with the replay on live objects",
-				       commas(s->wrong_live), s->name);
+			return xprintf("%s of %s not as the replay has it: live objects",
+				       counted(s->wrong_live, "sample is", "samples are"),
+				       s->name);
 		if (s->account_end.skew || s->account_shrunk.skew)
 			return xprintf("bytes of %s do not add up: %lld off, after shrink %lld",
 				       s->name, (long long)s->account_end.skew,
 				       (long long)s->account_shrunk.skew);
 		if (s->validate_errors)
-			return xprintf("%s found %s errors in its own structures", s->name,
-				       commas(s->validate_errors));
+			return xprintf("%s found %s in its own structures", s->name,
+				       counted(s->validate_errors, "error", "errors"));
 	}
 	return NULL;
 }
@@ -98,22 +100,27 @@ static void print_head(const struct replay *r)
 	char *kernel = trace_info(r->trace, "kernel");
 	char *command = trace_info(r->trace, "command");
 
-	printf("%s: %s operations of %u caches in %.1f s on %s (%s)\n", r->file,
-	       commas(t->records), r->nr_used, t->ns / 1e9, kernel ? kernel : "?",
+	printf("%s: %s of %s in %.1f s on %s (%s)\n", r->file,
+	       counted(t->records, "operation", "operations"),
+	       counted(r->nr_used, "cache", "caches"), t->ns / 1e9, kernel ? kernel : "?",
 	       command ? command : "?");
-	printf("replayed %s operations of %u caches in %u batches, contents %s\n",
-	       commas(r->plan->nr_recs), r->nr_usable, r->plan->nr_batches,
+	printf("replayed %s of %s in %s, contents %s\n",
+	       counted(r->plan->nr_recs, "operation", "operations"),
+	       counted(r->nr_usable, "cache", "caches"),
+	       counted(r->plan->nr_batches, "batch", "batches"),
 	       r->check ? "checked" : "not checked");
 	printf("of the recording %.4f %% could not be used:\n", replay_unused_percent(r));
 	printf("  %12s frees of objects older than the recording\n", commas(u->older));
 	printf("  %12s frees of no known cache and object (kfree_rcu)\n", commas(u->foreign));
 	printf("  %12s frees of objects whose allocation was not seen\n", commas(u->missed_alloc));
 	printf("  %12s operations of caches that cannot be made\n", commas(u->no_cache));
-	printf("  %12s events lost, %s bulk objects and %s allocations not recorded\n",
-	       commas(t->lost), commas(t->bulk_lost), commas(t->unpaired));
+	printf("  %12s events lost, %s and %s not recorded\n", commas(t->lost),
+	       counted(t->bulk_lost, "bulk object", "bulk objects"),
+	       counted(t->unpaired, "allocation", "allocations"));
 	if (r->plan->implied)
-		printf("and %s frees that nobody saw were put in, where an address came again\n",
-		       commas(r->plan->implied));
+		printf("and %s put in, where an address came again\n",
+		       counted(r->plan->implied, "free that nobody saw was",
+			       "frees that nobody saw were"));
 	free(kernel);
 	free(command);
 }
@@ -196,7 +203,7 @@ static void print_kmag(const struct side *s)
 	       commas(s->account_shrunk.mags));
 	printf("  %-22s %15s %15s\n", "metadata beside", commas(s->account_end.meta),
 	       commas(s->account_shrunk.meta));
-	printf("  validated: %s errors\n", commas(s->validate_errors));
+	printf("  validated: %s\n", counted(s->validate_errors, "error", "errors"));
 }
 
 /* Caches in the table, by operations */

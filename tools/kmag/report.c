@@ -58,9 +58,11 @@ static int put_replay(struct report *r, const char *stem, const json_t *json)
 
 	if (!plot_replay_ok(json))
 		return report_damaged(r, "a replay has batches, and a sample of each allocator for each");
-	title = xprintf("Slab memory held and needed while a recording is replayed: %s operations of %s caches",
-			commas(json_integer_value(json_object_get(done, "operations"))),
-			commas(json_integer_value(json_object_get(done, "caches"))));
+	title = xprintf("Slab memory held and needed while a recording is replayed: %s of %s",
+			counted(json_integer_value(json_object_get(done, "operations")),
+				"operation", "operations"),
+			counted(json_integer_value(json_object_get(done, "caches")),
+				"cache", "caches"));
 	ret = report_picture(r, &p, stem, "held", title, PICTURE_HEIGHT);
 	if (!ret) {
 		plot_replay(&p, json);
@@ -250,7 +252,8 @@ static int report(struct report *r)
 	rmdir(r->folder);
 	if (bad)
 		return KMAG_EXIT_FAILED;
-	printf("%s/report.md: %u results, %u pictures\n", r->dir, r->nr_stems, r->nr_pictures);
+	printf("%s/report.md: %s, %s\n", r->dir, counted(r->nr_stems, "result", "results"),
+	       counted(r->nr_pictures, "picture", "pictures"));
 	if (!r->no_gnuplot)
 		return KMAG_EXIT_OK;
 	say("gnuplot is not installed, so there are tables without pictures");

@@ -154,7 +154,7 @@ static char *real_text(double value)
 
 	if (size >= 999.95 && size < 1e18)
 		return xprintf("%s%s", value < 0 ? "-" : "", commas(size + 0.5));
-	if (size >= 1e-4 || !size)
+	if (!size || size >= 0.0001)
 		return xprintf("%.4g", value);
 	return xprintf("%.2g", value);
 }
@@ -165,7 +165,8 @@ static void put_scalar(struct table *t, const json_t *json)
 	char *text;
 
 	if (json_is_integer(json))
-		text = xprintf("%s%s", n < 0 ? "-" : "", commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
+		text = xprintf("%s%s", n < 0 ? "-" : "",
+			       commas(n < 0 ? -(uint64_t)n : (uint64_t)n));
 	else if (json_is_real(json))
 		text = real_text(json_real_value(json));
 	else if (json_is_boolean(json))

@@ -110,12 +110,16 @@ long option_number(struct argp_state *state, const char *option, const char *arg
 	return n;
 }
 
+static const struct {
+	const char *name;
+	double us;
+} units[] = {
+	{ "us", 1 }, { "ms", 1000 }, { "s", US_PER_S },
+	{ "m", 60.0 * US_PER_S }, { "h", 3600.0 * US_PER_S },
+};
+
 char *take_time(const char *arg, double *us)
 {
-	static const struct { const char *name; double us; } units[] = {
-		{ "us", 1 }, { "ms", 1000 }, { "s", US_PER_S },
-		{ "m", 60.0 * US_PER_S }, { "h", 3600.0 * US_PER_S },
-	};
 	char *end;
 	size_t i;
 
@@ -135,15 +139,29 @@ char *take_time(const char *arg, double *us)
 	return end;
 }
 
+/* As take_time() takes it: in the largest unit that leaves two digits, or no rest. */
+static const char *time_text(uint64_t us, char text[24])
+{
+	size_t i;
+
+	for (i = ARRAY_SIZE(units) - 1; i; i--)
+		if (us >= 10 * units[i].us || (us && !(us % (uint64_t)units[i].us)))
+			break;
+	snprintf(text, 24, "%llu%s", (unsigned long long)(us / (uint64_t)units[i].us),
+		 units[i].name);
+	return text;
+}
+
 uint64_t option_time(struct argp_state *state, const char *option, const char *arg,
 		     uint64_t min, uint64_t max)
 {
+	char *end, least[24], most[24];
 	double us;
-	char *end = take_time(arg, &us);
 
+	end = take_time(arg, &us);
 	if (!end || *end || us < min || us > max)
-		argp_error(state, "--%s takes a time from %lluus to %llus, not '%s'", option,
-			   (unsigned long long)min, (unsigned long long)(max / US_PER_S), arg);
+		argp_error(state, "--%s takes a time from %s to %s, not '%s'", option,
+			   time_text(min, least), time_text(max, most), arg);
 	return us;
 }
 

@@ -126,8 +126,8 @@ static void print_kmag(const struct load *l)
 	for (i = 0; i < 4; i++)
 		printf(" %12s (%4.1f%%)", commas(l->tiers.free[i]),
 		       frees ? 100.0 * l->tiers.free[i] / frees : 0);
-	printf("\n  bytes off by %lld, validated: %s errors\n", (long long)l->account.skew,
-	       commas(l->validate_errors));
+	printf("\n  bytes off by %lld, validated: %s\n", (long long)l->account.skew,
+	       counted(l->validate_errors, "error", "errors"));
 }
 
 static json_t *run_json(const struct run *r)
@@ -217,9 +217,8 @@ int cmd_run(int argc, char **argv)
 	const struct argp_child children[] = { spec_argp[0], result_argp[0], {} };
 	const struct argp argp = {
 		NULL, parse, NULL,
-		"Run one workload in the kernel, on kmag and on its own slab allocator.\v\n"
-		"Patterns: pair and two allocate one or two objects and free them; lifo, fifo and burst fill the live set and empty it; random does either by chance; churn replaces one of a full live set; cross hands arrays of 64 objects to the next thread, which frees them; spike fills the live set, frees 9 of 10 and then replaces one at a time.\n\n"
-		"Fails when contents changed, objects are missing, or the bytes do not add up.\n",
+		"Run one workload in the kernel, on kmag and on its own slab allocator.\vPatterns: pair and two allocate one or two objects and free them; lifo, fifo and burst fill the live set and empty it; random does either by chance; churn replaces one of a full live set; cross hands arrays of 64 objects to the next thread, which frees them; spike fills the live set, frees 9 of 10 and then replaces one at a time.\n\n"
+		"Fails when contents changed, objects are missing, or the bytes do not add up.",
 		children, NULL, NULL };
 	struct options o = {};
 	struct run r = { .spec = &o.spec };

@@ -142,8 +142,9 @@ static int one(struct stress *st, uint64_t seed)
 		goto out;
 	}
 	st->workloads++;
-	tell(st->o, " # %llu: %s, %s allocations, %.2f s\n", (unsigned long long)st->workloads,
-	     verdict ? verdict : "good", commas(allocs), (now_ns() - start) / 1e9);
+	tell(st->o, " # %llu: %s, %s, %.2f s\n", (unsigned long long)st->workloads,
+	     verdict ? verdict : "good", counted(allocs, "allocation", "allocations"),
+	     (now_ns() - start) / 1e9);
 	if (verdict)
 		json_array_append_new(st->faults, json_pack("{s:s, s:s}", "command", command,
 							    "wrong", verdict));
@@ -177,9 +178,10 @@ static int stress(struct stress *st)
 	faults = json_array_size(st->faults);
 	if (st->skipped)
 		tell(o, "# %s more skipped\n", commas(st->skipped));
-	tell(o, "# seed %llu: %s workloads, %s allocations, %s failed, %.1f s, %zu faults\n",
-	     (unsigned long long)o->seed, commas(st->workloads), commas(st->allocs),
-	     commas(st->failed), (now_ns() - start) / 1e9, faults);
+	tell(o, "# seed %llu: %s, %s, %s failed, %.1f s, %s\n", (unsigned long long)o->seed,
+	     counted(st->workloads, "workload", "workloads"),
+	     counted(st->allocs, "allocation", "allocations"), commas(st->failed),
+	     (now_ns() - start) / 1e9, counted(faults, "fault", "faults"));
 	json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:O}",
 			 "schema", "kmag.stress/1", "seed", (json_int_t)o->seed,
 			 "workloads", (json_int_t)st->workloads,
@@ -198,7 +200,7 @@ static int stress(struct stress *st)
 			say("%s", st->why);
 		return ret;
 	}
-	say("%zu of %s workloads went wrong", faults, commas(st->workloads));
+	say("%zu of %s went wrong", faults, counted(st->workloads, "workload", "workloads"));
 	return KMAG_EXIT_FAILED;
 }
 
@@ -251,8 +253,7 @@ int cmd_stress(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, NULL,
-		"Run workloads at random, one after the other, and check what objects contain.\v\n"
-		"Each is a line of the log that does it again, as a command. After each, slabs and magazines are validated and the bytes must add up. Stops at the first fault.\n",
+		"Run workloads at random, one after the other, and check what objects contain.\vEach is a line of the log that does it again, as a command. After each, slabs and magazines are validated and the bytes must add up. Stops at the first fault.",
 		result_argp, NULL, NULL };
 	struct options o = { .backends = { true, false }, .seed = time(NULL) };
 	struct stress st = { .o = &o, .faults = json_array() };

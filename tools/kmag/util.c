@@ -137,7 +137,7 @@ uint64_t now_ns(void)
 
 static char *next_buf(void)
 {
-	static char bufs[NR_BUFS][32];
+	static char bufs[NR_BUFS][64];
 	static unsigned int next;
 
 	return bufs[next++ % NR_BUFS];
@@ -154,6 +154,14 @@ const char *commas(uint64_t n)
 		*to++ = digits[i];
 	}
 	*to = '\0';
+	return buf;
+}
+
+const char *counted(uint64_t n, const char *one, const char *many)
+{
+	char *buf = next_buf();
+
+	snprintf(buf, 64, "%s %s", commas(n), n == 1 ? one : many);
 	return buf;
 }
 

@@ -56,6 +56,9 @@ uint64_t now_ns(void);
 /* 1,234,567 in one of a few static buffers. */
 const char *commas(uint64_t n);
 
+/* 1 cache, 1,234 caches: in one of them, too */
+const char *counted(uint64_t n, const char *one, const char *many);
+
 /* 1.5 MiB in one of a few static buffers. */
 const char *bytes(uint64_t n);
 

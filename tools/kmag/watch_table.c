@@ -256,7 +256,7 @@ void watch_format_title(const struct watch_table *t, char line[WATCH_LINE_MAX], 
 		snprintf(since, sizeof(since), "of the last %.2f s", t->ns / 1e9);
 	else
 		snprintf(since, sizeof(since), "since they were made");
-	snprintf(line, WATCH_LINE_MAX, "%u caches by %s; operations %s", t->nr,
+	snprintf(line, WATCH_LINE_MAX, "%s by %s; operations %s", counted(t->nr, "cache", "caches"),
 		 watch_keys[t->sort], since);
 	if (width < WATCH_LINE_MAX)
 		line[width] = '\0';

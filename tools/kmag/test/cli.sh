@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 153
+plan 159
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -88,9 +88,17 @@ abi=$(sed -n 's/^#define KMAG_ABI\t\t*//p' "$here/../../../include/uapi/kmag.h")
 expect 0 "^kmag, ABI ${abi:-none}$" 'the version' kmag --version
 expect 0 "^kmag, ABI ${abi:-none}$" 'the version, of a command' kmag stat --version
 
+expect 2 'duration takes a time from 1ms to 1193h, not' 'a duration' kmag run -d 0
+expect 2 'period takes a time from 10us to 1s, not' 'a period' kmag run --period 0
+for command in run stress; do
+	kmag $command --help >out
+	! tr '\n' '|' <out | grep -q '|||'
+	result $? "help of $command has no empty line too many"
+done
+
 # What is asked for is looked at before it is begun.
 expect 2 'count takes' 'an interval as any other time' kmag watch -d 500ms -n 0
-expect 2 'interval takes a time' 'an interval that is none' kmag watch -d 5x
+expect 2 'interval takes a time from 100ms to 1h, not' 'an interval that is none' kmag watch -d 5x
 for command in run 'diff one.json two.json'; do
 	# shellcheck disable=SC2086 # its words
 	expect 1 'cannot write nosuch/r: No such' "${command%% *} with a report in no folder" \
@@ -147,7 +155,7 @@ grep -q '^alpha-1 *-2 *0 *-8.0 KiB *0 B$' out
 result $? 'they compare by slabs'
 expect 0 'later than one.json' 'with a snapshot that tells of something new' \
 	kmag diff one.json <(sed 's/"stats": {/"unheard_of": [1], &"park_full": 7, /' two.json)
-expect 0 '1 caches in both, of which 1' 'slabs with slabs' kmag diff slabs.json slabs.json
+expect 0 '^1 cache in both, of which 1' 'slabs with slabs' kmag diff slabs.json slabs.json
 expect 2 'two snapshots are needed' 'diff of one' kmag diff one.json
 expect 2 'two snapshots at a time' 'diff of three' kmag diff one.json two.json one.json
 expect 2 'sort takes bytes, slabs, live or operations' 'diff by nothing known' \
@@ -258,7 +266,7 @@ expect 0 '2 results, 2 pictures' 'report of speed' kmag report r run.json bench.
 is_png r/run-threads.png r/bench-patterns-1.png && grep -q '^#### threads of slub' r/report.md &&
 	grep -q '^| *1 | *21.5 |$' r/report.md && grep -q '^| called.per_op | *47 | *52.5 |$' r/report.md
 result $? 'threads and patterns'
-expect 0 '1 results, 0 pictures' 'report of a result without pictures' kmag report r diff.json
+expect 0 '1 result, 0 pictures' 'report of a result without pictures' kmag report r diff.json
 
 # What the tools told in truth: three in a guest (workloads.sh), one of
 # tools/bench/run --lane count --kernel stock --pattern pair --pattern batch-8 --loops 1
@@ -349,6 +357,7 @@ expect 1 'cannot write s/[0-9]*-bytes.png' 'report with a gnuplot that draws not
 	env PATH="$work/empty:/bin" kmag report s <(snapshot 1 "$a1" "${a2/\"id\": 1/\"id\": 9}" "$b1")
 grep -q '^"alpha-1" ' script && grep -q '^"alpha-9" ' script && grep -q '^"beta" ' script
 result $? 'bars of two caches of one name have names of their own'
+# shellcheck disable=SC2016 # of that shell
 printf '#!/bin/sh\nkill -INT $PPID\nexec cat >/dev/null\n' >empty/gnuplot
 expect 1 'a signal ended it' 'report that a signal ends' \
 	env PATH="$work/empty:/bin" kmag report s one.json two.json
@@ -401,6 +410,7 @@ expect 0 '^##$' 'a long one' kmag frag -H --map map --map long-map
 [ "$(grep -cx '#\{64\}' out)" = 2 ]
 result $? '64 slabs a line'
 expect 0 '^map.png: 2 maps$' 'a heat map as a picture' kmag frag --heatmap=map.png --map map --map long-map
+expect 0 '^map.png: 1 map$' 'of one' kmag frag --heatmap=map.png --map map
 is_png map.png
 result $? 'which is one'
 expect 1 'bad-map is no slab_map' 'a heat map of too many objects' \

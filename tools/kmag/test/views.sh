@@ -46,7 +46,7 @@ result $? 'three tables'
 	[ "$(cell out conn-1 'MAG%')" = - ]
 result $? 'a cache at rest: live objects, no operations, no shares'
 expect 1 'no kmag cache by that name' 'watch of caches that are not there' kmag watch -n 1 'x*'
-expect 0 '^1 caches by ratio' 'watch of some, sorted' kmag watch -n 1 -s ratio 'conn*'
+expect 0 '^1 cache by ratio' 'watch of some, sorted' kmag watch -n 1 -s ratio 'conn*'
 expect 2 'interval takes a time from 100000us to 3600s' 'watch too often' kmag watch -d 0.01
 expect 2 'interval takes' 'watch at intervals of no number' kmag watch -d nan
 expect 2 'sort takes held, name' 'watch by an unknown key' kmag watch -s size
@@ -146,7 +146,7 @@ result $? 'tables without pictures'
 
 # In a terminal, if the guest was given one's description
 TERM=linux script -q -c 'stty rows 24 cols 100; kmag watch -n 2 -d 0.5' screen </dev/null >/dev/null
-grep -q '2 caches\|1 caches' screen && grep -q 'sort: h)eld' screen
+grep -q '2 caches\|1 cache by' screen && grep -q 'sort: h)eld' screen
 result $? 'watch in a terminal'
 TERM=linux script -q -c 'kmag watch --plain -n 2 -d 0.2' plain </dev/null >/dev/null
 esc=$(printf '\033')
