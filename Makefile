@@ -48,10 +48,10 @@ modules:
 	$(MAKE) -C "$$kdir" M='$(CURDIR)' modules
 
 tools: setup
-	@$(MAKE) -C tools/kmag
+	@$(MAKE) --no-print-directory -C tools/kmag
 
 man: setup
-	@$(MAKE) -C tools/kmag man
+	@$(MAKE) --no-print-directory -C tools/kmag man
 
 docs: setup
 	@tools/docs
