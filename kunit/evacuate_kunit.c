@@ -115,46 +115,6 @@ static void free_goes_home_or_stays(struct kunit *test)
 	field_finish(test, &f);
 }
 
-/*
- * A pattern that turns at the end of a magazine. Whoever takes the lock looks at
- * the gate first, and would mend what is said of it here.
- */
-static void swaps_take_no_lock(struct kunit *test)
-{
-	struct field f = field_make(test, 2, 12);
-	struct kmag_cpu *cpu = kmag_test_cpu(f.cache);
-	u32 i, cap = f.cache->capacity;
-	unsigned long swaps;
-
-	KUNIT_ASSERT_TRUE(test, field_evacuate(&f));
-	for (i = 0; i < cap; i++)
-		kmag_cache_free(f.cache, field_pick(test, &f, false));
-	KUNIT_ASSERT_EQ(test, cpu->fast.rounds, cap);
-	KUNIT_ASSERT_EQ(test, cpu->gate, KMAG_GATE_OPEN);
-	swaps = kmag_test_stat(f.cache, KMAG_SWAP);
-	cpu->gate = KMAG_GATE_DRAINED;
-
-	/* What goes home finds the magazine full, and needs no room. */
-	kmag_cache_free(f.cache, field_pick(test, &f, true));
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_HOME), 1);
-	KUNIT_EXPECT_EQ(test, field_rounds(&f), cap);
-	for (i = 0; i < 2; i++)
-		kmag_cache_free(f.cache, field_pick(test, &f, false));
-	KUNIT_EXPECT_EQ(test, field_rounds(&f), cap + 2);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SWAP), swaps + 1);
-	for (i = 0; i < 4; i++) {
-		f.objs[f.nr] = kmag_cache_alloc(f.cache, GFP_KERNEL);
-		KUNIT_ASSERT_NOT_NULL(test, f.objs[f.nr++]);
-	}
-	KUNIT_EXPECT_EQ(test, field_rounds(&f), cap - 2);
-	KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SWAP), swaps + 2);
-
-	KUNIT_EXPECT_EQ(test, cpu->gate, KMAG_GATE_DRAINED);
-	KUNIT_EXPECT_EQ(test, cpu->fast.hi, 0);
-	cpu->gate = KMAG_GATE_OPEN;
-	field_finish(test, &f);
-}
-
 /* In bulk, and so many that magazines are changed. */
 static void bulk_is_sorted(struct kunit *test)
 {
@@ -223,18 +183,6 @@ static void magazines_and_depot_are_swept(struct kunit *test)
 	field_finish(test, &f);
 }
 
-/* Close this CPU's gate as a fence does, before its grace period ends. */
-static void close_gate(struct kmag_cpu *cpu, enum kmag_gate gate)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&cpu->lock, flags);
-	cpu->gate = gate;
-	WRITE_ONCE(cpu->fast.lo, INT_MAX);	/* as the fence writes them */
-	WRITE_ONCE(cpu->fast.hi, 0);
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
-}
-
 /* Both magazines of this CPU with objects of both kinds. Returns how many drain. */
 static unsigned int mix(struct kunit *test, struct field *f)
 {
@@ -266,7 +214,7 @@ static void cpu_sorts_itself(struct kunit *test)
 		drain = mix(test, &f);
 		all = field_rounds(&f);
 		KUNIT_ASSERT_GT(test, drain, 0);
-		close_gate(kmag_test_cpu(f.cache), KMAG_GATE_MARKED);
+		field_close_gate(&f, KMAG_GATE_MARKED);
 		if (i) {
 			f.objs[f.nr] = kmag_cache_alloc(f.cache, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, f.objs[f.nr++]);
@@ -281,13 +229,13 @@ static void cpu_sorts_itself(struct kunit *test)
 		kmag_test_exact(test, f.cache, f.nr);
 	}
 	/* Where all is to go, all goes. */
-	close_gate(kmag_test_cpu(f.cache), KMAG_GATE_FENCED);
+	field_close_gate(&f, KMAG_GATE_FENCED);
 	kmag_cache_free(f.cache, field_pick(test, &f, true));
 	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
 	kmag_test_exact(test, f.cache, f.nr);
 	/* So it does of a CPU that is dead. */
 	mix(test, &f);
-	close_gate(kmag_test_cpu(f.cache), KMAG_GATE_MARKED);
+	field_close_gate(&f, KMAG_GATE_MARKED);
 	kmag_cpu_dead(f.cache, raw_smp_processor_id());
 	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->gate, KMAG_GATE_DRAINED);
@@ -555,7 +503,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(marks_the_emptiest),
 	KUNIT_CASE(leaves_the_compact_alone),
 	KUNIT_CASE(free_goes_home_or_stays),
-	KUNIT_CASE(swaps_take_no_lock),
 	KUNIT_CASE(bulk_is_sorted),
 	KUNIT_CASE(ends_by_itself),
 	KUNIT_CASE(magazines_and_depot_are_swept),
