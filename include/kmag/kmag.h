@@ -128,8 +128,9 @@ void kmag_cache_destroy(struct kmag_cache *cache);
  * Contents are undefined, or constructed, or zeroed if the kernel was booted
  * with init_on_alloc=1.
  *
- * Context: Any, except where RCU does not watch. In an NMI returns NULL if the
- * magazines cannot serve it.
+ * Context: Any, except where RCU does not watch, and in a probe that was put into
+ * this module where it holds a lock. In an NMI returns NULL if the magazines
+ * cannot serve it.
  * Return: the object, or NULL.
  */
 void *kmag_cache_alloc(struct kmag_cache *cache, gfp_t gfp) __malloc;
@@ -172,7 +173,7 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node) __mal
  * is reported and refused when it reaches a slab: foreign, interior, of
  * another cache, or freed already.
  *
- * Context: Any, except where RCU does not watch.
+ * Context: Any, as for kmag_cache_alloc().
  */
 void kmag_cache_free(struct kmag_cache *cache, void *obj);
 
