@@ -47,7 +47,7 @@ result $? 'three tables'
 result $? 'a cache at rest: live objects, no operations, no shares'
 expect 1 'no kmag cache by that name' 'watch of caches that are not there' kmag watch -n 1 'x*'
 expect 0 '^1 cache by ratio' 'watch of some, sorted' kmag watch -n 1 -s ratio 'conn*'
-expect 2 'interval takes a time from 100000us to 3600s' 'watch too often' kmag watch -d 0.01
+expect 2 'interval takes a time from 100ms to 1h' 'watch too often' kmag watch -d 0.01
 expect 2 'interval takes' 'watch at intervals of no number' kmag watch -d nan
 expect 2 'sort takes held, name' 'watch by an unknown key' kmag watch -s size
 expect 1 'cannot write' 'watch to a full disk' sh -c 'exec kmag watch -n 1 >/dev/full'
