@@ -159,9 +159,8 @@ static __always_inline bool swap_helps(struct kmag_cache *cache, bool for_alloc)
 			 raw_cpu_read(pcp->prev_cap));
 }
 
-/* Swap them where it does. */
-static notrace noinline bool swap_unlocked(struct kmag_cache *cache,
-					   bool for_alloc)
+static __always_inline bool swap_unlocked(struct kmag_cache *cache,
+					  bool for_alloc)
 {
 	struct kmag_here here;
 	bool swapped = false;
@@ -178,7 +177,19 @@ static notrace noinline bool swap_unlocked(struct kmag_cache *cache,
 	return swapped;
 }
 
-/* The same, and push there, in one claim. */
+/* Swap them where it does. */
+static notrace noinline bool swap_for_alloc(struct kmag_cache *cache)
+{
+	return swap_unlocked(cache, true);
+}
+
+/* The same for a free that is to look at its slab. */
+static notrace noinline bool swap_for_free(struct kmag_cache *cache)
+{
+	return swap_unlocked(cache, false);
+}
+
+/* The same for one that is not, and push there, in one claim. */
 static notrace noinline bool swap_and_push(struct kmag_cache *cache, void *obj)
 {
 	struct kmag_here here;
@@ -286,7 +297,7 @@ void *kmag_alloc_object(struct kmag_cache *cache, gfp_t gfp,
 		goto fail;
 	WARN_ON_ONCE(!rcu_is_watching());
 	*tier = KMAG_ALLOC_MAG;
-	if (swap_helps(cache, true) && swap_unlocked(cache, true) &&
+	if (swap_helps(cache, true) && swap_for_alloc(cache) &&
 	    kmag_pcp_pop(kmag_pcp(cache), &obj))
 		return obj;
 	for (;;) {
@@ -464,7 +475,7 @@ static notrace noinline enum kmag_stat
 free_sorted_slow(struct kmag_cache *cache, void *obj)
 {
 	if (likely(!in_nmi()) && swap_helps(cache, false) &&
-	    swap_unlocked(cache, false))
+	    swap_for_free(cache))
 		return kmag_free_object(cache, obj);
 	return free_slow(cache, obj);
 }
