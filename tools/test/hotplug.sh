@@ -65,6 +65,12 @@ plan 13
 	[ "$(cat $cpus/../node/node3/cpulist)" = 3 ]
 result $? '4 CPUs on 4 nodes'
 
+# The scheduler's deadline server loses count of itself on 6.12 where CPUs go, and
+# warns ("dl_rq->running_bw > old"); that is not ours to see.
+for file in /sys/kernel/debug/sched/fair_server/cpu*/runtime; do
+	[ ! -e "$file" ] || echo 0 >"$file" || exit 1
+done
+
 # It takes the CPUs that are online as it begins, and so all go from under it.
 # An allocation, its free, and what is left at the end: 2 operations each.
 echo 0 >toggles
