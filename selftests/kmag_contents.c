@@ -40,23 +40,6 @@ FIXTURE_VARIANT_ADD(contents, kmem)
 	.backend = KMAG_BACKEND_KMEM,
 };
 
-static int has_symbol(const char *name)
-{
-	FILE *file = fopen("/proc/kallsyms", "r");
-	char line[512];
-	int has = 0;
-
-	while (file && !has && fgets(line, sizeof(line), file)) {
-		char symbol[256];
-
-		has = sscanf(line, "%*s %*s %255s", symbol) == 1 &&
-		      !strcmp(symbol, name);
-	}
-	if (file)
-		fclose(file);
-	return has;
-}
-
 static int load_corrupt(const char *symbol, const char *free_symbol)
 {
 	const char *dir = getenv("KMAG_TEST_MODULES");
@@ -88,7 +71,7 @@ FIXTURE_SETUP(contents)
 {
 	int ret;
 
-	if (!has_symbol("register_kretprobe"))
+	if (!kmag_has_symbol("register_kretprobe"))
 		SKIP(return, "this kernel has no return probes");
 	/* A test that was aborted may have left it. */
 	syscall(SYS_delete_module, "kmag_corrupt", O_NONBLOCK);
@@ -119,7 +102,7 @@ FIXTURE_SETUP(contents)
 
 FIXTURE_TEARDOWN(contents)
 {
-	if (!has_symbol("register_kretprobe"))
+	if (!kmag_has_symbol("register_kretprobe"))
 		return;
 	close(self->fd);
 	close(self->comm);
@@ -211,7 +194,7 @@ TEST_F(contents, lost_construction)
 
 	/* Whole slabs come out of quarantine, and are made anew. */
 	if (variant->backend == KMAG_BACKEND_KMEM &&
-	    has_symbol("kasan_quarantine_put"))
+	    kmag_has_symbol("kasan_quarantine_put"))
 		SKIP(return, "KASAN keeps the kernel's objects back");
 	ASSERT_EQ(follow(self->comm, "kmag_victim"), 0);
 	ASSERT_EQ(kmag_alloc(self->fd, self->ctor, 0, 0, &nr, objs), 0);

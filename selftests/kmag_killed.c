@@ -256,7 +256,7 @@ TEST_F_TIMEOUT(killed, in_run, 300)
 	int i;
 
 	ASSERT_EQ(kmag_call(self->fd, KMAG_IOC_INFO, &info), 0);
-	/* As much as takes some time, on debug kernels not all of it. */
+	/* So much that a look takes its time, and not minutes with KASAN. */
 	live = info.max_run_bytes / size / 8;
 	ASSERT_EQ(kmag_create(self->fd, variant->backend, self->name, size, 0,
 			      &id), 0);
@@ -267,8 +267,10 @@ TEST_F_TIMEOUT(killed, in_run, 300)
 		if (us < least[i % 2])
 			least[i % 2] = us;
 	}
-	EXPECT_LE(least[1], least[0] / 2);
 	TH_LOG("%lld us, killed %lld us", least[0], least[1]);
+	/* With KASAN the frees are as dear as the looks. */
+	if (!kmag_has_symbol("kasan_report"))
+		EXPECT_LE(least[1], least[0] / 2);
 }
 
 /* Calls that take long when they get through. */

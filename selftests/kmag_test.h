@@ -196,6 +196,24 @@ static inline int kmag_kmem_has_names(void)
 	return has;
 }
 
+/* Of the kernel or a module. */
+static inline int kmag_has_symbol(const char *name)
+{
+	FILE *file = fopen("/proc/kallsyms", "r");
+	char line[512];
+	int has = 0;
+
+	while (file && !has && fgets(line, sizeof(line), file)) {
+		char symbol[256];
+
+		has = sscanf(line, "%*s %*s %255s", symbol) == 1 &&
+		      !strcmp(symbol, name);
+	}
+	if (file)
+		fclose(file);
+	return has;
+}
+
 /* PREEMPT_RT: neither allocator can be used in hard interrupts. */
 static inline int kmag_is_rt(void)
 {
