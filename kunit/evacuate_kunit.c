@@ -214,7 +214,7 @@ static void cpu_sorts_itself(struct kunit *test)
 		drain = mix(test, &f);
 		all = field_rounds(&f);
 		KUNIT_ASSERT_GT(test, drain, 0);
-		field_close_gate(&f, KMAG_GATE_MARKED);
+		kmag_test_close_gate(kmag_test_cpu(f.cache), KMAG_GATE_MARKED);
 		if (i) {
 			f.objs[f.nr] = kmag_cache_alloc(f.cache, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, f.objs[f.nr++]);
@@ -229,13 +229,13 @@ static void cpu_sorts_itself(struct kunit *test)
 		kmag_test_exact(test, f.cache, f.nr);
 	}
 	/* Where all is to go, all goes. */
-	field_close_gate(&f, KMAG_GATE_FENCED);
+	kmag_test_close_gate(kmag_test_cpu(f.cache), KMAG_GATE_FENCED);
 	kmag_cache_free(f.cache, field_pick(test, &f, true));
 	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
 	kmag_test_exact(test, f.cache, f.nr);
 	/* So it does of a CPU that is dead. */
 	mix(test, &f);
-	field_close_gate(&f, KMAG_GATE_MARKED);
+	kmag_test_close_gate(kmag_test_cpu(f.cache), KMAG_GATE_MARKED);
 	kmag_cpu_dead(f.cache, raw_smp_processor_id());
 	KUNIT_EXPECT_EQ(test, field_rounds(&f), 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_cpu(f.cache)->gate, KMAG_GATE_DRAINED);

@@ -98,18 +98,6 @@ static void takes_every_cpu(struct kunit *test)
 	kmag_test_exact(test, cache, 0);
 }
 
-/* Close this CPU's gate as the fence does, before its grace period ends. */
-static void close_gate(struct kmag_cpu *cpu)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&cpu->lock, flags);
-	cpu->gate = KMAG_GATE_FENCED;
-	WRITE_ONCE(cpu->fast.lo, INT_MAX);	/* as the fence writes them */
-	WRITE_ONCE(cpu->fast.hi, 0);
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
-}
-
 static void cpu_drains_itself(struct kunit *test)
 {
 	struct kmag_cache *cache = kmag_test_cache(test, 64, 0, 0, NULL);
@@ -125,7 +113,7 @@ static void cpu_drains_itself(struct kunit *test)
 
 	/* A free: both magazines go home, and hold just the one afterwards. */
 	flushed = kmag_test_stat(cache, KMAG_FLUSH_OBJS);
-	close_gate(cpu);
+	kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 	kmag_cache_free(cache, objs[cache->capacity + 5]);
 	check_open(test, cpu);
 	KUNIT_EXPECT_EQ(test, rounds_of(cache, me), 1);
@@ -134,14 +122,14 @@ static void cpu_drains_itself(struct kunit *test)
 	kmag_test_exact(test, cache, nr - cache->capacity - 6);
 
 	/* An allocation: drained, then served from a fresh run. */
-	close_gate(cpu);
+	kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 	kmag_test_alloc(test, cache, objs, 1);
 	check_open(test, cpu);
 	KUNIT_EXPECT_EQ(test, rounds_of(cache, me), cache->capacity - 1);
 	kmag_test_exact(test, cache, nr - cache->capacity - 5);
 
 	/* What was drained by the CPU itself, the fence leaves alone. */
-	close_gate(cpu);
+	kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 	kmag_test_alloc(test, cache, objs + 1, 1);
 	KUNIT_EXPECT_EQ(test, cpu->gate, KMAG_GATE_OPEN);
 	kmag_test_alloc(test, cache, objs + 2, cache->capacity + 4);
@@ -162,7 +150,7 @@ static void bulk_meets_a_fence(struct kunit *test)
 	kmag_test_free(cache, objs, cache->capacity);
 	KUNIT_ASSERT_GT(test, cpu->fast.rounds, 5);
 	flushed = kmag_test_stat(cache, KMAG_FLUSH_OBJS);
-	close_gate(cpu);
+	kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 	KUNIT_EXPECT_EQ(test, kmag_cache_alloc_bulk(cache, GFP_KERNEL, 5, objs),
 			5);
 	check_open(test, cpu);
@@ -170,7 +158,7 @@ static void bulk_meets_a_fence(struct kunit *test)
 			flushed + cache->capacity);
 	kmag_test_exact(test, cache, cache->capacity + 5);
 
-	close_gate(cpu);
+	kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 	kmag_cache_free_bulk(cache, 5, objs);
 	check_open(test, cpu);
 	KUNIT_EXPECT_EQ(test, rounds_of(cache, me), 5);
@@ -185,7 +173,7 @@ static void dead_cpu_meets_a_fence(struct kunit *test)
 	void *obj;
 
 	KUNIT_ASSERT_EQ(test, fill_this_cpu(cache), 100);
-	close_gate(kmag_test_cpu(cache));
+	kmag_test_close_gate(kmag_test_cpu(cache), KMAG_GATE_FENCED);
 	kmag_cpu_dead(cache, me);
 	KUNIT_EXPECT_EQ(test, rounds_of(cache, me), 0);
 	KUNIT_EXPECT_EQ(test, kmag_test_cpu(cache)->gate, KMAG_GATE_DRAINED);

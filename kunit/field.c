@@ -94,15 +94,3 @@ void field_finish(struct kunit *test, struct field *f)
 	kmag_test_exact(test, f->cache, f->nr);
 	kmag_test_free(f->cache, f->objs, f->nr);
 }
-
-void field_close_gate(struct field *f, enum kmag_gate gate)
-{
-	struct kmag_cpu *cpu = kmag_test_cpu(f->cache);
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&cpu->lock, flags);
-	cpu->gate = gate;
-	WRITE_ONCE(cpu->fast.lo, INT_MAX);	/* as the fence writes them */
-	WRITE_ONCE(cpu->fast.hi, 0);
-	raw_spin_unlock_irqrestore(&cpu->lock, flags);
-}

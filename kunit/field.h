@@ -49,7 +49,4 @@ unsigned int field_rounds(struct field *f);
 /* Take an object out of the field: one whose slab drains, or does not. */
 void *field_pick(struct kunit *test, struct field *f, bool draining);
 
-/* Close this CPU's gate as a fence does, before its grace period ends. */
-void field_close_gate(struct field *f, enum kmag_gate gate);
-
 #endif /* _KMAG_KUNIT_FIELD_H */

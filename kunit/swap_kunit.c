@@ -67,7 +67,7 @@ static void no_swap_behind_a_closed_gate(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, cpu->fast.rounds, cap);
 		KUNIT_ASSERT_EQ(test, cpu->fast.prev_rounds, 0);
 		swaps = kmag_test_stat(f.cache, KMAG_SWAP);
-		field_close_gate(&f, KMAG_GATE_FENCED);
+		kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 		kmag_cache_free(f.cache, field_pick(test, &f, false));
 		KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SWAP), swaps);
 		KUNIT_EXPECT_EQ(test, cpu->gate, KMAG_GATE_OPEN);
@@ -80,7 +80,7 @@ static void no_swap_behind_a_closed_gate(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, cpu->fast.rounds, 0);
 		KUNIT_ASSERT_EQ(test, cpu->fast.prev_rounds, cap);
 		swaps = kmag_test_stat(f.cache, KMAG_SWAP);
-		field_close_gate(&f, KMAG_GATE_FENCED);
+		kmag_test_close_gate(cpu, KMAG_GATE_FENCED);
 		f.objs[f.nr] = kmag_cache_alloc(f.cache, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, f.objs[f.nr++]);
 		KUNIT_EXPECT_EQ(test, kmag_test_stat(f.cache, KMAG_SWAP), swaps);

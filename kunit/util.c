@@ -492,3 +492,14 @@ bool kmag_test_magazines_left(struct kunit *test)
 	/* It says 0 when it has no slab left. */
 	return kmem_cache_shrink(magazines) != 0;
 }
+
+void kmag_test_close_gate(struct kmag_cpu *cpu, enum kmag_gate gate)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cpu->lock, flags);
+	cpu->gate = gate;
+	WRITE_ONCE(cpu->fast.lo, INT_MAX);	/* as the fence writes them */
+	WRITE_ONCE(cpu->fast.hi, 0);
+	raw_spin_unlock_irqrestore(&cpu->lock, flags);
+}

@@ -223,4 +223,7 @@ struct kmag_test_source *kmag_test_magazines(struct kunit *test);
 /* Is a magazine that was given since then not free again? */
 bool kmag_test_magazines_left(struct kunit *test);
 
+/* Close a CPU's gate as a fence does, before its grace period ends. */
+void kmag_test_close_gate(struct kmag_cpu *cpu, enum kmag_gate gate);
+
 #endif /* _KMAG_KUNIT_UTIL_H */
