@@ -266,7 +266,8 @@ static bool kmag_step_burst(struct kmag_player *p)
 }
 
 /* The array of @owner's ring that has this number. */
-static struct kmag_held *kmag_array(struct kmag_player *owner, u32 number)
+static struct kmag_held *kmag_array(struct kmag_player *owner,
+				    unsigned long number)
 {
 	u32 bulk = owner->load->bulk;
 

@@ -19,7 +19,8 @@
 /**
  * struct kmag_held - an object of a live set
  * @obj: the object; NULL in what is left of an array that was not filled
- * @n: its number, for the contents; no other live object of the run has it
+ * @n: its number, for the contents; no other live object of the run has it, until
+ *	the numbers begin again after 2^32
  * @cache: its cache, an index into those of the workload
  * @tag: what contents.c did to it
  */
@@ -76,8 +77,8 @@ struct kmag_player {
 	bool over;
 	struct kmag_player *prev;
 	struct kmag_player *next;
-	u32 filled;
-	u32 taken ____cacheline_aligned_in_smp;	/* another CPU's to write */
+	unsigned long filled;
+	unsigned long taken ____cacheline_aligned_in_smp;	/* another CPU's to write */
 } ____cacheline_aligned_in_smp;
 
 /**
