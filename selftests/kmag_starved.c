@@ -399,6 +399,29 @@ static long available(void)
 	return most;
 }
 
+/* What a run may need is also what it remembers of its objects. */
+TEST_F_TIMEOUT(starved, small_objects, 60)
+{
+	__u64 most = self->info.max_run_bytes;
+	struct kmag_ioc_run req = {
+		.size = sizeof(req),
+		.nr_caches = 1,
+		.pattern = KMAG_RUN_LIFO,
+		.threads = 1,
+		.count = 1,
+		.live = most / 24 + 1,
+	};
+	__u32 id;
+
+	ASSERT_EQ(kmag_create(self->fd, variant->backend, "small", 8, 0, &id),
+		  0);
+	req.caches = (uintptr_t)&id;
+	ASSERT_LE(req.live, self->info.max_objects);
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &req), -E2BIG);
+	req.live = most / 96;
+	EXPECT_EQ(kmag_call(self->fd, KMAG_IOC_RUN, &req), 0);
+}
+
 /* No round costs any memory for good. */
 TEST_F_TIMEOUT(starved, no_leak, 300)
 {

@@ -269,9 +269,10 @@ struct kmag_run_thread {
  * Bounded by count and duration_ms, of which one may be 0; without a duration
  * it is max_run_ms. It is refused (E2BIG) if all live sets, full of the largest
  * objects, had more than max_objects, or needed more than max_run_bytes together
- * with what the caches may keep for later; and (EBUSY) if other runs leave too
- * little of the latter. An object, with what the allocator puts around it, of more
- * than an eighth of a page counts as the power of two that it fits into.
+ * with what the caches may keep for later, and what the run needs itself; and
+ * (EBUSY) if other runs leave too little of the latter. An object, with what the
+ * allocator puts around it, of more than an eighth of a page counts as the power of
+ * two that it fits into.
  */
 #define KMAG_RUN_CHECK		(1U << 0)	/* fill on alloc, check on free */
 struct kmag_ioc_run {

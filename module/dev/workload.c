@@ -3,9 +3,8 @@
  * KMAG_IOC_RUN: a workload is checked, given its live sets and threads, run,
  * and told; and KMAG_IOC_PROGRESS, for another thread that looks on.
  *
- * All that it may need is asked for before it starts, and what its objects may
- * need has a limit, so that a run that was wished too large is refused and does
- * no harm.
+ * All that it may need is asked for before it starts, and has a limit, so that a
+ * run that was wished too large is refused and does no harm.
  */
 #include <linux/bitmap.h>
 #include <linux/cpu.h>
@@ -30,11 +29,11 @@
 /* Of objects, in one step of an interrupt: it is not seen how long that takes. */
 #define KMAG_RUN_IRQ_BYTES	SZ_64K
 
-/* Pages that runs which are going on may need for their objects, in bytes */
+/* Pages that runs which are going on may need, in bytes */
 static atomic64_t kmag_run_reserved;
 
 /**
- * kmag_workload_max_bytes - what the objects of all runs may need
+ * kmag_workload_max_bytes - what all runs may need
  *
  * Return: bytes of pages: half of the memory.
  */
@@ -151,7 +150,7 @@ static u64 kmag_run_idle(const struct kmag_dev_cache *cache, u64 objs)
 /*
  * Live sets that could be filled, and no more of them than there may be. Reserves
  * what they need of the memory that all runs share: all objects as if they were the
- * largest, and what each of the caches may keep.
+ * largest, with the entries that hold them; what each of the caches may keep; threads.
  */
 static int kmag_run_reserve(struct kmag_workload *load, u32 nr, u32 room)
 {
@@ -164,7 +163,9 @@ static int kmag_run_reserve(struct kmag_workload *load, u32 nr, u32 room)
 		most = max_t(u64, most, load->caches[i]->share);
 		idle += kmag_run_idle(load->caches[i], objs);
 	}
-	load->reserved = objs * most + idle;
+	load->reserved = objs * (most + sizeof(struct kmag_held)) + idle +
+			 nr * (sizeof(struct kmag_player) +
+			       sizeof(struct kmag_worker) + (u64)THREAD_SIZE);
 	if (load->reserved > kmag_workload_max_bytes())
 		return -E2BIG;
 	if (atomic64_add_return(load->reserved, &kmag_run_reserved) >

@@ -94,7 +94,7 @@ struct kmag_player {
  * @booked: until when a CPU's interrupts have turns, ns; used by that CPU only,
  *	with interrupts off
  * @limit_ns: longest duration
- * @reserved: bytes of pages that its objects may need
+ * @reserved: bytes of pages that it may need
  * @workers: the threads
  * @bulk: objects of a bulk call, or a handed-over array, at most
  * @nr_caches: entries in @caches
