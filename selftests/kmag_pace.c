@@ -326,6 +326,58 @@ TEST_F_TIMEOUT(pace, not_all_at_once_after_a_rest, 240)
 	EXPECT_LT(wait, TURNS_US / 2);
 }
 
+#define RUNS		6
+
+/* However many runs there are: threads get the larger part of a CPU. */
+TEST_F_TIMEOUT(pace, runs_share_a_cpu, 120)
+{
+	struct kmag_ioc_run runs[RUNS];
+	struct crowd crowds[RUNS];
+	pthread_t threads[RUNS];
+	__u64 first = 1, busy, ns;
+	__u32 ids[RUNS];
+	int i, k;
+
+	for (i = 0; i < RUNS; i++) {
+		runs[i] = self->run;
+		runs[i].mode = kmag_is_rt() ? KMAG_RUN_SOFTIRQ :
+					      KMAG_RUN_HARDIRQ;
+		runs[i].gfp = KMAG_GFP_ATOMIC;
+		runs[i].period_us = 10;
+		runs[i].steps = KMAG_RUN_MAX_STEPS;
+		runs[i].threads = 1;
+		runs[i].cpus = (uintptr_t)&first;
+		runs[i].cpus_len = sizeof(first);
+		runs[i].caches = (uintptr_t)&ids[i];
+		runs[i].max_results = 0;
+		crowds[i] = (struct crowd){
+			.fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC),
+			.run = &runs[i],
+		};
+		ASSERT_GE(crowds[i].fd, 0);
+		ASSERT_EQ(kmag_create(crowds[i].fd, KMAG_BACKEND_KMAG, "pace",
+				      KMAG_RUN_MAX_IRQ_SIZE, 0, &ids[i]), 0);
+	}
+	for (k = 0, busy = 1, ns = 0; k < TRIES && busy * 2 >= ns; k++) {
+		for (i = 0; i < RUNS; i++)
+			ASSERT_EQ(pthread_create(&threads[i], NULL, run_crowd,
+						 &crowds[i]), 0);
+		for (i = 0, busy = 0, ns = 0; i < RUNS; i++) {
+			ASSERT_EQ(pthread_join(threads[i], NULL), 0);
+			ASSERT_EQ(crowds[i].ret, 0);
+			EXPECT_GT(runs[i].total.allocs, 0);
+			busy += runs[i].total.busy_ns;
+			ns = runs[i].total.ns > ns ? runs[i].total.ns : ns;
+		}
+		TH_LOG("busy for %llu of %llu us",
+		       (unsigned long long)busy / 1000,
+		       (unsigned long long)ns / 1000);
+	}
+	EXPECT_LT(busy * 2, ns);
+	for (i = 0; i < RUNS; i++)
+		close(crowds[i].fd);
+}
+
 /* Interrupts do not see how long a step takes: it is of a few objects there. */
 TEST_F_TIMEOUT(pace, short_steps_in_interrupts, 60)
 {

@@ -5,10 +5,12 @@
  */
 #include <linux/bug.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -34,6 +36,16 @@
 #define KMAG_PACE_OURS_NS	(10 * NSEC_PER_MSEC)
 /* How often the thread of a timer looks if it shall stop, in jiffies. */
 #define KMAG_PACE_LOOK		(HZ / 10)
+
+/*
+ * Until when a CPU's interrupts have turns, of all runs, in ns; used by that CPU
+ * alone, with interrupts off.
+ */
+static DEFINE_PER_CPU(u64, kmag_pace_booked);
+
+static DEFINE_MUTEX(kmag_pace_lock);
+/* Runs in interrupts that go on; under kmag_pace_lock. */
+static unsigned int kmag_pace_runs;
 
 static bool kmag_pace_over(const struct kmag_player *p)
 {
@@ -137,7 +149,7 @@ static ktime_t kmag_pace_book(const struct kmag_player *p, u64 wait_ns)
 
 	ns = min_t(u64, p->took_ns, KMAG_PACE_OURS_NS);
 	local_irq_save(flags);
-	booked = this_cpu_ptr(p->load->booked);
+	booked = this_cpu_ptr(&kmag_pace_booked);
 	now = ktime_get_ns();
 	turn = max3(*booked, now + 2 * ns, now + wait_ns);
 	*booked = turn + 3 * ns;
@@ -188,6 +200,42 @@ static void kmag_pace_interrupts(struct kmag_player *p)
 		;
 	hrtimer_cancel(&p->timer);
 	kmag_pace_end(p);
+}
+
+/**
+ * kmag_pace_begin - before the first worker of a workload starts
+ * @load: the workload
+ *
+ * What earlier runs have booked and did not use is not waited for.
+ *
+ * Context: Process context, may sleep.
+ */
+void kmag_pace_begin(const struct kmag_workload *load)
+{
+	unsigned int cpu;
+
+	if (load->mode == KMAG_RUN_THREAD)
+		return;
+	mutex_lock(&kmag_pace_lock);
+	if (!kmag_pace_runs++)
+		for_each_possible_cpu(cpu)
+			per_cpu(kmag_pace_booked, cpu) = 0;
+	mutex_unlock(&kmag_pace_lock);
+}
+
+/**
+ * kmag_pace_finish - after the last worker of a workload has ended
+ * @load: the workload
+ *
+ * Context: Process context, may sleep.
+ */
+void kmag_pace_finish(const struct kmag_workload *load)
+{
+	if (load->mode == KMAG_RUN_THREAD)
+		return;
+	mutex_lock(&kmag_pace_lock);
+	kmag_pace_runs--;
+	mutex_unlock(&kmag_pace_lock);
 }
 
 /**

@@ -16,7 +16,6 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
-#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -331,6 +330,7 @@ static int kmag_run_players(struct kmag_file *file, struct kmag_workload *load,
 	load->workers = workers;
 	file->load = load;
 
+	kmag_pace_begin(load);
 	ret = kmag_players_start(load, mask);
 	if (!ret) {
 		kmag_run_tick(file);
@@ -340,6 +340,7 @@ static int kmag_run_players(struct kmag_file *file, struct kmag_workload *load,
 		atomic64_set(&file->progress.start, 0);
 	}
 	kmag_workers_end(workers);
+	kmag_pace_finish(load);
 	for (i = 0; i < load->nr_players; i++) {
 		load->players[i].got.ns = kmag_worker_ns(workers, i);
 		kmag_pattern_drop(&load->players[i]);
@@ -377,11 +378,6 @@ int kmag_workload_run(struct kmag_file *file, void *arg)
 		ret = -ENOMEM;
 		goto err_mask;
 	}
-	load->booked = alloc_percpu(u64);
-	if (!load->booked) {
-		ret = -ENOMEM;
-		goto err_booked;
-	}
 	ret = kmag_dev_gfp(req->gfp, &load->gfp);
 	if (ret)
 		goto out;
@@ -418,8 +414,6 @@ int kmag_workload_run(struct kmag_file *file, void *arg)
 err_players:
 	atomic64_sub(load->reserved, &kmag_run_reserved);
 out:
-	free_percpu(load->booked);
-err_booked:
 	free_cpumask_var(mask);
 err_mask:
 	kfree(load);

@@ -91,8 +91,6 @@ struct kmag_player {
  * @off_ns: and rest so long; 0: never
  * @period_ns: between interrupts
  * @steps: in each
- * @booked: until when a CPU's interrupts have turns, ns; used by that CPU only,
- *	with interrupts off
  * @limit_ns: longest duration
  * @reserved: bytes of pages that it may need
  * @workers: the threads
@@ -111,7 +109,6 @@ struct kmag_workload {
 	u64 off_ns;
 	u64 period_ns;
 	u32 steps;
-	u64 __percpu *booked;
 	u64 limit_ns;
 	u64 reserved;
 	struct kmag_workers *workers;
@@ -128,6 +125,8 @@ bool kmag_pattern_step(struct kmag_player *p);
 void kmag_pattern_drop(struct kmag_player *p);
 
 /* pace.c */
+void kmag_pace_begin(const struct kmag_workload *load);
+void kmag_pace_finish(const struct kmag_workload *load);
 void kmag_pace(struct kmag_workers *workers, void *data);
 
 #endif /* _KMAG_DEV_WORKLOAD_H */
