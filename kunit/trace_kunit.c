@@ -131,7 +131,7 @@ static void tells_what_was_asked_for(struct kunit *test)
 {
 	struct seen seen = { kmag_test_cache(test, 64, 0, 0, NULL) };
 	struct kmag_cache *cache = (struct kmag_cache *)seen.cache;
-	int node = first_node(node_states[N_MEMORY]);
+	int node = first_node(node_states[N_MEMORY]), nodes = 0;
 	void *obj;
 
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
@@ -145,10 +145,20 @@ static void tells_what_was_asked_for(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, seen.gfp == (GFP_KERNEL | __GFP_THISNODE));
 	KUNIT_EXPECT_EQ(test, seen.node, node);
 	KUNIT_EXPECT_PTR_EQ(test, seen.ptr, (const void *)obj);
-	KUNIT_EXPECT_EQ(test, seen.allocs, 2);
+	kmag_cache_free(cache, obj);
+	/* Whether it is this CPU's or not, and so another way. */
+	for_each_node_state(node, N_MEMORY) {
+		nodes++;
+		obj = kmag_cache_alloc_node(cache, GFP_KERNEL, node);
+		KUNIT_EXPECT_TRUE(test, seen.gfp == GFP_KERNEL);
+		KUNIT_EXPECT_EQ(test, seen.node, node);
+		KUNIT_EXPECT_PTR_EQ(test, seen.ptr, (const void *)obj);
+		KUNIT_EXPECT_NE(test, seen.call_site, 0);
+		kmag_cache_free(cache, obj);
+	}
+	KUNIT_EXPECT_EQ(test, seen.allocs, 2 + nodes);
 	unregister_trace_kmag_alloc(see_alloc, &seen);
 	tracepoint_synchronize_unregister();
-	kmag_cache_free(cache, obj);
 }
 
 static void tells_of_slow_paths(struct kunit *test)

@@ -113,8 +113,9 @@ noinline void *kmag_alloc_slow(struct kmag_cache *cache, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(kmag_alloc_slow);
 
-notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
-			     unsigned long call_site)
+/* For @node, which says nothing but what was asked for. */
+static __always_inline void *alloc_odd(struct kmag_cache *cache, gfp_t gfp,
+				       int node, unsigned long call_site)
 {
 	u64 start = kmag_latency_start(cache);
 	enum kmag_stat tier = KMAG_ALLOC_MAG;
@@ -130,10 +131,25 @@ notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
 		kmag_count(cache, KMAG_ALLOC_FAIL);
 	kmag_latency_end(cache, tier, start);
 	obj = prepare(cache, obj, gfp);
-	trace_kmag_alloc(cache, obj, call_site ?: _RET_IP_, gfp, NUMA_NO_NODE);
+	trace_kmag_alloc(cache, obj, call_site, gfp, node);
 	return obj;
 }
+
+notrace void *kmag_alloc_odd(struct kmag_cache *cache, gfp_t gfp,
+			     unsigned long call_site)
+{
+	return alloc_odd(cache, gfp, NUMA_NO_NODE, call_site ?: _RET_IP_);
+}
 EXPORT_SYMBOL_GPL(kmag_alloc_odd);
+
+/* From anywhere, though @node was named. */
+static noinline void *alloc_any(struct kmag_cache *cache, gfp_t gfp, int node,
+				unsigned long call_site)
+{
+	if (static_branch_unlikely(&kmag_alloc_is_odd))
+		return alloc_odd(cache, gfp, node, call_site);
+	return kmag_alloc_at(cache, gfp, call_site);
+}
 
 /* May an object come from anywhere, though @node was named? */
 static bool node_is_any(int node, gfp_t gfp)
@@ -154,7 +170,7 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 	if (node != NUMA_NO_NODE && (node < 0 || node >= nr_node_ids))
 		goto fail;
 	if (node_is_any(node, gfp))
-		return kmag_alloc_at(cache, gfp, _RET_IP_);
+		return alloc_any(cache, gfp, node, _RET_IP_);
 	if (!node_state(node, N_MEMORY))
 		goto fail;
 	if (refused(cache, gfp))
@@ -162,7 +178,7 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node)
 	start = kmag_latency_start(cache);
 	obj = alloc_from_node(cache, gfp | __GFP_NOWARN, node, &tier);
 	if (!obj && !(gfp & __GFP_THISNODE))
-		return kmag_alloc_at(cache, gfp, _RET_IP_);
+		return alloc_any(cache, gfp, node, _RET_IP_);
 	kmag_latency_end(cache, tier, start);
 	obj = prepare(cache, obj, gfp);
 	trace_kmag_alloc(cache, obj, _RET_IP_, gfp, node);
