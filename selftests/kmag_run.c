@@ -529,26 +529,38 @@ TEST_F_TIMEOUT(run, killed, 300)
 	}
 }
 
-static void *wait_for_lock(void *data)
+static void *run_for_a_while(void *data)
 {
 	struct bed *bed = data;
-	struct kmag_ioc_cache req = { .size = sizeof(req), .id = bed->ids[0] };
+	struct kmag_ioc_run req = request(bed);
 
-	return kmag_call(bed->fd, KMAG_IOC_SHRINK, &req) ? NULL : bed;
+	req.count = 0;
+	req.duration_ms = 2000;
+	return kmag_call(bed->fd, KMAG_IOC_RUN, &req) ? NULL : bed;
 }
 
-/* Other calls of the file wait until the run is through. */
+/* Other calls of the file wait until the run is through; a look at it does not. */
 TEST_F_TIMEOUT(run, others_wait, 120)
 {
-	struct kmag_ioc_run req = request(&self->bed);
+	struct kmag_ioc_progress progress = { .size = sizeof(progress) };
+	struct kmag_ioc_cache shrink = {
+		.size = sizeof(shrink),
+		.id = self->bed.ids[0],
+	};
 	void *done = NULL;
 	pthread_t thread;
 
-	req.count = 0;
-	req.duration_ms = 500;
-	ASSERT_EQ(pthread_create(&thread, NULL, wait_for_lock,
-				 &self->bed), 0);
-	EXPECT_EQ(kmag_call(self->bed.fd, KMAG_IOC_RUN, &req), 0);
+	ASSERT_EQ(pthread_create(&thread, NULL, run_for_a_while, &self->bed),
+		  0);
+	while (!progress.ns) {
+		usleep(1000);
+		ASSERT_EQ(kmag_call(self->bed.fd, KMAG_IOC_PROGRESS,
+				    &progress), 0);
+	}
+	EXPECT_EQ(kmag_call(self->bed.fd, KMAG_IOC_SHRINK, &shrink), 0);
+	EXPECT_EQ(kmag_call(self->bed.fd, KMAG_IOC_PROGRESS, &progress), 0);
+	EXPECT_EQ(progress.runs, 1);
+	EXPECT_EQ(progress.ns, 0);
 	EXPECT_EQ(pthread_join(thread, &done), 0);
 	EXPECT_EQ(done, &self->bed);
 	expect_clean(_metadata, &self->bed, variant->backend);
