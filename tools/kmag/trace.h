@@ -80,6 +80,8 @@ struct trace_writer;
  * @nr_cpus: CPU numbers of records are below this
  * @info: key=value lines about the recording
  *
+ * A file that is there stays as it is until trace_finish().
+ *
  * Return: the writer, or NULL with errno set.
  */
 struct trace_writer *trace_create(const char *path, unsigned int nr_cpus,

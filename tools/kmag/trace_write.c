@@ -31,7 +31,8 @@ struct cpu_block {
 
 struct trace_writer {
 	FILE *file;
-	char *path;
+	char *path;		/* of what is to be a trace when it is whole */
+	char *part;		/* of what is written until then; NULL: no file */
 	uint64_t bytes;
 	struct cpu_block *cpus;
 	unsigned int nr_cpus;
@@ -87,6 +88,45 @@ static int cpu_flush(struct trace_writer *w, struct cpu_block *c)
 			   c->to - c->buf - TRACE_BLOCK_LEN);
 }
 
+/*
+ * A trace is written beside the file that it is to become, which stays as it is until
+ * the trace is whole. It tells kernel addresses: for its owner only.
+ */
+static int open_part(struct trace_writer *w, const char *path)
+{
+	struct stat st;
+
+	if (!*path) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return open(path, O_WRONLY | O_CLOEXEC);
+	/* What a link names is replaced, not the link. */
+	w->path = realpath(path, NULL);
+	if (w->path && access(path, W_OK))
+		return -1;
+	if (!w->path)
+		w->path = xprintf("%s", path);
+	w->part = xprintf("%s.XXXXXX", w->path);
+	return mkostemp(w->part, O_CLOEXEC);
+}
+
+/* Of no use any more, whole or not. */
+static void writer_free(struct trace_writer *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->nr_cpus; i++) {
+		free(w->cpus[i].buf);
+		free(w->cpus[i].last_obj);
+	}
+	free(w->cpus);
+	free(w->part);
+	free(w->path);
+	free(w);
+}
+
 struct trace_writer *trace_create(const char *path, unsigned int nr_cpus,
 				  const char *info)
 {
@@ -95,14 +135,14 @@ struct trace_writer *trace_create(const char *path, unsigned int nr_cpus,
 	struct trace_writer *w;
 	int fd, ret, err;
 
-	/* It tells kernel addresses: for its owner only. */
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return NULL;
 	w = xalloc(sizeof(*w));
-	w->path = xprintf("%s", path);
 	w->nr_cpus = nr_cpus;
 	w->cpus = xalloc(nr_cpus * sizeof(*w->cpus));
+	fd = open_part(w, path);
+	if (fd < 0) {
+		writer_free(w);
+		return NULL;
+	}
 	w->file = fdopen(fd, "w");
 	if (!w->file) {
 		close(fd);
@@ -240,9 +280,10 @@ int trace_finish(struct trace_writer *w, const struct trace_cache *caches,
 		goto err_write;
 	if (fflush(w->file))
 		goto err_write;
-	free(w->path);
-	w->path = NULL;
-	trace_abort(w);
+	if (w->part && rename(w->part, w->path))
+		goto err_write;
+	fclose(w->file);
+	writer_free(w);
 	return 0;
 
 err_write:
@@ -254,21 +295,12 @@ err_write:
 
 void trace_abort(struct trace_writer *w)
 {
-	struct stat st;
-	unsigned int i;
-
 	if (w->file)
 		fclose(w->file);
 	/* No half trace is left lying; what is no file (/dev/full) stays. */
-	if (w->path && !lstat(w->path, &st) && S_ISREG(st.st_mode))
-		unlink(w->path);
-	for (i = 0; i < w->nr_cpus; i++) {
-		free(w->cpus[i].buf);
-		free(w->cpus[i].last_obj);
-	}
-	free(w->cpus);
-	free(w->path);
-	free(w);
+	if (w->part)
+		unlink(w->part);
+	writer_free(w);
 }
 
 uint64_t trace_bytes(const struct trace_writer *w)

@@ -110,9 +110,10 @@ expect 1 'cannot run' 'record a command that is not there' kmag record -o u -- /
 expect 1 'ended with status 7' 'record a command that fails' kmag record -o u -- sh -c 'exit 7'
 expect 1 'No space left' 'record to a full disk' kmag record -o /dev/full -- sh job
 mkdir small && mount -t tmpfs -o size=16k tmpfs small
+echo old >small/t
 expect 1 'No space left' 'record to a disk that fills up' kmag record -o small/t -- sh job
-[ ! -e small/t ]
-result $? 'no half trace is left'
+[ "$(cat small/t)" = old ] && [ "$(ls small)" = t ]
+result $? 'what was there is left, and no half trace'
 umount small
 
 # The command may inherit nothing that holds the tracing up.

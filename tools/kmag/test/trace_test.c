@@ -299,6 +299,27 @@ static void test_write_errors(void)
 	result(!stat("/dev/full", &st), "what is no file stays", NULL);
 }
 
+/* What was there is replaced when the new one is whole, and not before. */
+static void test_replace(void)
+{
+	struct trace_totals totals = {};
+	struct trace_cache any = {};
+	struct stat old, st;
+	struct trace_writer *w;
+
+	chmod(path, 0644);
+	result(!stat(path, &old) && old.st_size, "a trace is there", NULL);
+	w = trace_create(path, 1, "");
+	if (w)
+		trace_abort(w);
+	result(w && !stat(path, &st) && st.st_ino == old.st_ino && st.st_size == old.st_size,
+	       "one that is dropped leaves it", NULL);
+	w = trace_create(path, 1, "");
+	result(w && !trace_finish(w, &any, 1, &totals) && !stat(path, &st) &&
+	       st.st_ino != old.st_ino && (st.st_mode & 0777) == 0600,
+	       "one that is whole replaces it, for its owner only", NULL);
+}
+
 int main(void)
 {
 	size_t len;
@@ -310,7 +331,7 @@ int main(void)
 	if (fd < 0)
 		return 1;
 	close(fd);
-	plan(18);
+	plan(21);
 	test_round_trip(NR_RECS, "round trip");
 	test_round_trip(1, "one record");
 	test_round_trip(0, "no record");
@@ -334,6 +355,7 @@ int main(void)
 	put_le(buf + 12, crc32(0, buf, 12), 4);
 	test_refused(buf, len, "newer kmag", "a future version");
 	free(buf);
+	test_replace();
 	unlink(path);
 	{
 		char *why;
