@@ -225,7 +225,7 @@ static json_t *json_change(const struct diff *d, const struct change *c)
 	unsigned int i;
 
 	if (c->cache) {
-		json_object_set_new(json, "name", json_string(c->cache->name));
+		json_object_set_new(json, "name", json_text(c->cache->name));
 		json_object_set_new(json, "id", json_integer(c->cache->id));
 		json_object_set_new(json, "state", json_string(c->state == IN_BOTH ? "both" :
 							       state_names[c->state]));
@@ -253,8 +253,8 @@ static json_t *to_json(const struct diff *d)
 	for (i = 0; i < d->nr; i++)
 		if (d->all || !is_unchanged(&d->changes[i]))
 			json_array_append_new(caches, json_change(d, &d->changes[i]));
-	json = json_pack("{s:s, s:s, s:s, s:I, s:s, s:b}", "schema", "kmag.diff/1",
-			 "from", d->paths[0], "to", d->paths[1],
+	json = json_pack("{s:s, s:o, s:o, s:I, s:s, s:b}", "schema", "kmag.diff/1",
+			 "from", json_text(d->paths[0]), "to", json_text(d->paths[1]),
 			 "ns", (json_int_t)(d->files[1].snap.time_ns - d->files[0].snap.time_ns),
 			 "sorted_by", sort_names[d->sort], "operations_compared", d->stats);
 	json_object_set_new(json, "in_both", json_integer(d->by_state[IN_BOTH]));

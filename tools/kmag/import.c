@@ -446,8 +446,8 @@ static json_t *to_json(const struct importer *im, const struct trace_totals *t)
 	json_t *json;
 	size_t i;
 
-	json = json_pack("{s:s, s:s, s:s}", "schema", "kmag.import/1", "text", im->o->input,
-			 "file", im->o->output);
+	json = json_pack("{s:s, s:o, s:o}", "schema", "kmag.import/1",
+			 "text", json_text(im->o->input), "file", json_text(im->o->output));
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		json_object_set_new(json, numbers[i].key, json_integer(numbers[i].value));
 	if (im->n.damaged) {

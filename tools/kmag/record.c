@@ -275,8 +275,8 @@ static int report(struct recorder *r, const struct options *o,
 	json_t *json;
 	size_t i;
 
-	json = json_pack("{s:s, s:s, s:s, s:b}", "schema", "kmag.record/1",
-			 "file", o->output, "method", probes_method(r->probes),
+	json = json_pack("{s:s, s:o, s:s, s:b}", "schema", "kmag.record/1",
+			 "file", json_text(o->output), "method", probes_method(r->probes),
 			 "bulk_allocations_recorded", probes_have_bulk(r->probes));
 	for (i = 0; i < ARRAY_SIZE(numbers); i++)
 		json_object_set_new(json, numbers[i].key, json_integer(numbers[i].value));

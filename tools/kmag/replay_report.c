@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "replay.h"
+#include "result.h"
 #include "util.h"
 
 /* The lines of an account that add up to the bytes of slab pages */
@@ -343,8 +344,9 @@ static json_t *json_caches(const struct replay *r)
 
 		if (!r->ops[i])
 			continue;
-		json = json_pack("{s:s, s:i, s:i, s:i, s:b, s:I, s:b}", "name", c->name,
-				 "number", i, "size", c->size, "align", c->align,
+		json = json_pack("{s:o, s:i, s:i, s:i, s:b, s:I, s:b}",
+				 "name", json_text(c->name), "number", i,
+				 "size", c->size, "align", c->align,
 				 "constructor", !!(c->flags & TRACE_CF_CTOR),
 				 "operations", (json_int_t)r->ops[i], "replayed", r->usable[i]);
 		for (k = 0; k < r->nr_sides && r->usable[i]; k++) {
@@ -372,9 +374,9 @@ json_t *replay_json(const struct replay *r)
 	char *command = trace_info(r->trace, "command");
 	unsigned int b, k;
 
-	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s?}", "schema", "kmag.replay/1",
-			 "file", r->file, "recorded_on", kernel ? kernel : "",
-			 "command", command ? command : "", "checked", r->check,
+	json = json_pack("{s:s, s:o, s:o, s:o, s:b, s:s?}", "schema", "kmag.replay/1",
+			 "file", json_text(r->file), "recorded_on", json_text(kernel ?: ""),
+			 "command", json_text(command ?: ""), "checked", r->check,
 			 "wrong", verdict);
 	json_object_set_new(json, "recording",
 			    json_pack("{s:I, s:I, s:i, s:I, s:I, s:I, s:I}",

@@ -61,10 +61,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = { options, parse };
 const struct argp_child result_argp[] = { { &argp }, {} };
 
+json_t *json_text(const char *text)
+{
+	json_t *json = json_string(text);
+	char *copy, *at;
+
+	if (json)
+		return json;
+	copy = xprintf("%s", text);
+	for (at = copy; *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	json = json_string(copy);
+	free(copy);
+	return json;
+}
+
 int result_tell(const struct result_options *o, json_t *json)
 {
 	int ret = KMAG_EXIT_OK;
 
+	if (!json) {
+		say("the result cannot be told as JSON");
+		return KMAG_EXIT_FAILED;
+	}
 	if (o->report && json_dump_file(json, o->report, JSON_INDENT(2))) {
 		say("cannot write %s: %m", o->report);
 		ret = KMAG_EXIT_FAILED;

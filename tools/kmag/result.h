@@ -31,6 +31,9 @@ extern const struct argp_child result_argp[];
  */
 int result_tell(const struct result_options *o, json_t *json);
 
+/* Text from outside, for a result: if it is no UTF-8, a ? for what is no ASCII. */
+json_t *json_text(const char *text);
+
 /* What some command told as JSON, or NULL after one sentence. */
 json_t *result_load(const char *path);
 

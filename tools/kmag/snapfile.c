@@ -87,7 +87,7 @@ json_t *snapfile_stats(const struct kmag_snap_cache *c)
 
 json_t *snapfile_slabs(const struct kmag_snap_cache *c)
 {
-	json_t *json = json_pack("{s:s}", "name", c->name), *classes = json_array();
+	json_t *json = json_pack("{s:o}", "name", json_text(c->name)), *classes = json_array();
 	unsigned int i;
 
 	put_words(json, c, frag_words, ARRAY_SIZE(frag_words));

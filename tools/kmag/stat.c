@@ -93,7 +93,7 @@ static void print_total(const struct view *v)
 
 static json_t *json_cache(const struct snap_cache *s)
 {
-	json_t *json = json_pack("{s:s}", "name", s->c.name), *cpus = json_array();
+	json_t *json = json_pack("{s:o}", "name", json_text(s->c.name)), *cpus = json_array();
 	unsigned int i;
 
 	snapfile_put_words(json, &s->c);

@@ -193,6 +193,15 @@ result $? 'the first is told, and what it lacks'
 expect 1 'lines, 1 of them damaged: the first, line 2, has no time in seconds$' \
 	'import of damaged lines alone' kmag import -o v <(printf '\nx [001] 12: kfree: ptr=0x10\n')
 
+# Names that are no UTF-8, which JSON is
+latin=$(printf 'a\377')
+cp "$here/import/perf-6.12.txt" "$latin.txt"
+expect 0 '"text": "a..txt"' 'a file with an odd name' kmag import --json -o t -r odd "$latin.txt"
+grep -q '"text": "a..txt"' odd
+result $? 'its report, too'
+cp one.json "$latin.json"
+expect 0 '"from": "a..json"' 'two of them' kmag diff --json "$latin.json" "$latin.json"
+
 # What is read is not written
 cp "$here/import/perf-6.12.txt" same
 ln same hard && ln -s same soft
