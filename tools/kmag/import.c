@@ -563,7 +563,7 @@ int cmd_import(int argc, char **argv)
 		options, parse, "FILE",
 		"Make a recording of the text FILE of perf script, trace-cmd report or tracefs.\vIt needs the kernel's events kmem:kmem_cache_alloc and kmem:kmem_cache_free.\n"
 		"What cannot be used is counted.\n"
-		"If over 1 in 1000 was lost or damaged, it is written, and fails.",
+		"Exit status 1 if over 1 in 1000 was lost or damaged; the recording is kept.",
 		result_argp, NULL, NULL };
 	struct options o = { .output = "kmag.trace" };
 	struct importer im = { .o = &o, .nr_names = 1, .names = xalloc(sizeof(*im.names)) };
@@ -572,8 +572,8 @@ int cmd_import(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	from = strcmp(o.input, "-") ? o.input : "/dev/stdin";
-	ret = would_overwrite(o.output, from) || would_overwrite(o.result.report, from) ?
-		KMAG_EXIT_USAGE : import(&im);
+	ret = would_overwrite(o.output, from) || would_overwrite(o.result.report, from) ||
+	      would_collide(o.output, o.result.report) ? KMAG_EXIT_USAGE : import(&im);
 	importer_free(&im);
 	return ret;
 }

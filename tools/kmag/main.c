@@ -81,7 +81,8 @@ int main(int argc, char **argv)
 		help(stderr);
 		return KMAG_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "help") && argc > 2) {
+	if (!strcmp(argv[1], "help") && argc > 2 && *argv[2] != '-' &&
+	    strcmp(argv[2], "help")) {
 		argv[1] = argv[2];
 		argv[2] = help_option;
 		argv[3] = NULL;

@@ -430,10 +430,10 @@ int cmd_record(int argc, char **argv)
 		options, parse, "-- COMMAND [ARG...]",
 		"Follow allocations and frees of the kernel's slab caches while COMMAND runs.\vNeeds root, tracefs and a kernel with BTF.\n"
 		"Boot with slab_nomerge, so that each cache has its own name.\n"
-		"A recording that lost over 1 event in 1000 is written, and fails.",
+		"Exit status 1 if COMMAND fails, or if over 1 event in 1000 was lost; the recording is kept.",
 		result_argp, NULL, NULL };
 	struct options o = { .output = "kmag.trace", .buffer_kb = DEFAULT_BUFFER_KB };
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
-	return record(&o);
+	return would_collide(o.output, o.result.report) ? KMAG_EXIT_USAGE : record(&o);
 }

@@ -131,7 +131,7 @@ static int put_result(struct report *r, char *base, const json_t *json)
 	markdown_text(r->to, schema);
 	fputs(")\n\n", r->to);
 	if (json_object_size(json) < 2)
-		return report_damaged(r, "a result tells something");
+		return report_damaged(r, "it has a schema and nothing else");
 	if (!strcmp(schema, "kmag.stat/1") || !strcmp(schema, "kmag.frag/1")) {
 		if (snapfile_parse(r->file, json, &f))
 			return -1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What all subcommands share: one-sentence errors, progress, numbers. */
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,43 @@ bool would_overwrite(const char *output, const char *input)
 	    to.st_dev != from.st_dev || to.st_ino != from.st_ino)
 		return false;
 	say("%s is what is read, and would be overwritten", output);
+	return true;
+}
+
+/* The folder that @path lies in. */
+static bool folder_of(const char *path, struct stat *st)
+{
+	char *copy = xprintf("%s", path);
+	bool found = !stat(dirname(copy), st);
+
+	free(copy);
+	return found;
+}
+
+static const char *last_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* One of them may not be there yet. */
+static bool same_place(const char *a, const char *b)
+{
+	struct stat one, two;
+
+	if (!stat(a, &one) && !stat(b, &two))
+		return S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
+		       one.st_ino == two.st_ino;
+	return folder_of(a, &one) && folder_of(b, &two) && one.st_dev == two.st_dev &&
+	       one.st_ino == two.st_ino && !strcmp(last_name(a), last_name(b));
+}
+
+bool would_collide(const char *output, const char *report)
+{
+	if (!report || !same_place(output, report))
+		return false;
+	say("%s is to be both the recording and the report", output);
 	return true;
 }
 

@@ -36,6 +36,9 @@ bool stdout_failed(void);
 /* One sentence, and true, if @output (or NULL) is the file that @input names. */
 bool would_overwrite(const char *output, const char *input);
 
+/* One sentence, and true, if @report (or NULL) is the file that @output names or will. */
+bool would_collide(const char *output, const char *report);
+
 /* A file's name as sentences have it: '' is one, too. */
 const char *path_name(const char *path);
 

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 159
+plan 166
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -218,6 +218,12 @@ same 'diff over the second' kmag diff -r two.json one.json two.json
 same 'a report of a replay over the recording' kmag replay -r t t
 cmp -s same "$here/import/perf-6.12.txt" && grep -q stat/1 one.json && [ "$(head -c 7 t)" = kmagtrc ]
 result $? 'all of them are as they were'
+for report in y ./y "$PWD/y"; do
+	expect 2 'both the recording and the report' "a recording and a report in $report" \
+		kmag import -o y -r "$report" same
+done
+[ ! -e y ]
+result $? 'neither was made'
 expect 0 'later than' 'what is no file may be both' kmag diff -r /dev/null one.json two.json
 for command in 'replay X' 'import X' 'diff X one.json' 'import -o X same' 'diff -r X one.json two.json' \
 	'report X one.json' 'frag --heatmap --map X'; do
@@ -384,7 +390,7 @@ refused()
 {
 	expect 1 "is damaged: $2" "report of $1" kmag report r <(echo "$3")
 }
-refused 'a schema alone' 'a result tells' '{"schema": "kmag.stress/1"}'
+refused 'a schema alone' 'it has a schema and nothing else' '{"schema": "kmag.stress/1"}'
 refused 'a run without allocators' 'a run has' '{"schema": "kmag.run/1", "workload": {}}'
 refused 'a run without threads' 'each allocator of a run' \
 	'{"schema": "kmag.run/1", "backends": {"kmag": {"frees": 1}}}'

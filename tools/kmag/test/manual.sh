@@ -70,7 +70,7 @@ result $? 'it reads well'
 
 seconds=$(sed -n 's/^#define PROGRESS_LINE_NS\t\([0-9]*\)000000000ULL$/\1/p' "$here/../util.c")
 for file in "$page" "$here/../../../Documentation/tools.rst"; do
-	tr '\n' ' ' <"$file" | grep -q "is none, that is a line every ${seconds:-none} seconds\." || missing+=" $file"
+	tr '\n' ' ' <"$file" | grep -q "else in a line every ${seconds:-none} seconds\." || missing+=" $file"
 done
 [ -z "$missing" ]
 result $? 'it tells how often progress shows without a terminal'
