@@ -11,7 +11,8 @@
  * Limitations: memory cgroups are charged by slab page, not by object
  * (KMAG_ACCOUNT); hardened usercopy sees pages, not objects; on PREEMPT_RT
  * not in hard interrupts nor under a raw spinlock, as with SLUB; never where
- * RCU does not watch (noinstr code, cpuidle callbacks).
+ * RCU does not watch (noinstr code, cpuidle callbacks). Objects are no slab
+ * objects: kfree(), kfree_rcu() and ksize() must not be called on them.
  */
 #ifndef _KMAG_KMAG_H
 #define _KMAG_KMAG_H
@@ -171,7 +172,8 @@ void *kmag_cache_alloc_node(struct kmag_cache *cache, gfp_t gfp, int node) __mal
  *
  * Never fails and never waits. A pointer that is no live object of this cache
  * is reported and refused when it reaches a slab: foreign, interior, of
- * another cache, or freed already.
+ * another cache, or freed already. Until then it may be handed out again, an
+ * object that was freed twice to two owners; KASAN finds it in this call.
  *
  * Context: Any, as for kmag_cache_alloc().
  */

@@ -256,7 +256,7 @@ struct kmag_run_thread {
 	__u64 left;		/* live at the end, and freed then */
 	__u64 ns;		/* from the start gate to its end */
 	__u64 busy_ns;		/* of those, spent in steps */
-	__u64 min_ps;		/* an operation, in the quickest piece of 64 steps */
+	__u64 min_ps;		/* an operation, in the quickest piece */
 };
 
 /*
