@@ -9,7 +9,7 @@
 # Where two events make an allocation, they can come apart.
 pairs=0
 grep -q '[[:space:]]f\[' /sys/kernel/tracing/README || pairs=1
-plan $((59 + pairs))
+plan $((60 + pairs))
 
 # Nothing of a recording may stay in tracefs.
 clean()
@@ -66,6 +66,8 @@ echo "# $percent % of the recording could not be used"
 grep -q '"bulk_allocations_recorded": true' record.json && most=2 || most=50
 [ "${percent%.*}" -lt "$most" ]
 result $? "less than $most % of the recording could not be used"
+explained record.json replay.json
+result $? 'each key of these is explained'
 expect 0 'not checked' 'replay without checks on kmag alone' kmag replay --no-check -b kmag t
 expect 0 '"slub"' 'replay on SLUB alone, as JSON' kmag replay --json -b slub t
 expect 0 '^0 caches' 'no cache is left behind' kmag stat

@@ -53,6 +53,23 @@ field()
 	sed -n "s/^ *\"$2\": \([-0-9.]*\),*$/\1/p" "$1" | head -n 1
 }
 
+# Which the tests' folder has beside it in a guest
+results=$(cd "$(dirname "$0")/.." && pwd)/results.rst
+
+# explained FILE...: the page of results has each key of these files of JSON, and they
+# have some
+explained()
+{
+	# What counts are called is the kernel's.
+	keys=$(sed -n '/"stats": {/,/}/d; s/^ *"\([^"]*\)": .*/\1/p' "$@" | sort -u)
+	[ -n "$keys" ] || return 1
+	for key in $keys stats; do
+		grep -q "[\`.]$key\(\[\]\)\?[\`.]" "$results" && continue
+		echo "# results.rst does not have: $key"
+		return 1
+	done
+}
+
 # The script's last command: were all tests run, and good?
 finished()
 {

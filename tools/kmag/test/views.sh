@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 42
+plan 43
 
 mkdir -p /tmp/v && cd /tmp/v || exit 1
 tracing=/sys/kernel/tracing
@@ -64,6 +64,7 @@ expect 0 'latency was never on' 'latency before it is on' kmag stat -l conn
 expect 2 'latency takes on or off' 'latency switched half' kmag stat --latency=maybe
 expect 0 '^conn' 'latency switched on' kmag stat --latency=on conn
 expect 0 '"on": true' 'latency as JSON' kmag stat --json conn
+cp out latency.json
 expect 0 '^conn' 'latency switched off' kmag stat --latency=off conn
 expect 0 'latency is off' 'latency that is off' kmag stat -l conn
 # On already for another cache: emulated CPUs stumble when code is patched that
@@ -136,6 +137,8 @@ grep -q '^total .* [1-9][0-9,]* .* [0-9]*\.[0-9][0-9]' watch.txt
 result $? 'operations and shares show'
 kmag stat --json >busy.json
 kmag frag --json >busy-frag.json
+explained latency.json busy.json busy-frag.json diff.json import.json
+result $? 'each key of these is explained'
 touch seen
 wait
 cat watch.txt >out

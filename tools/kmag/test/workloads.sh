@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 74
+plan 75
 seconds=${1:-30}
 corrupt=/lib/kmag/kmag_corrupt.ko
 here=$(realpath "$(dirname "$0")")
@@ -147,6 +147,8 @@ result $? 'its figures are those of the log'
 expect 0 ' operations' 'import a recording' kmag import -o t "$here/import/tracefs-6.12.txt"
 expect 0 'off by  *0  *0' 'replay it' kmag replay --samples 8 --report replay.json t
 expect 0 'mean, kmag / slub' 'run to report' kmag run -p burst -t 2 -n 3000 --report both.json
+explained run.json both.json stress.json
+result $? 'each key of these is explained'
 expect 3 'gnuplot is not installed' 'report' \
 	kmag report r run.json both.json replay.json stress.json
 # row WHAT VALUE...: has the report such a row?
