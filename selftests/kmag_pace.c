@@ -378,6 +378,43 @@ TEST_F_TIMEOUT(pace, runs_share_a_cpu, 120)
 		close(crowds[i].fd);
 }
 
+/* Who waits for its time is not in the way of who waits for the CPU. */
+TEST_F_TIMEOUT(pace, turns_are_of_those_who_want_them, 60)
+{
+	struct crowd c = { .fd = self->fd, .run = &self->run };
+	struct kmag_ioc_run seldom;
+	const __u64 first = 1;
+	pthread_t thread;
+	__u32 id;
+	int fd;
+
+	self->run.mode = KMAG_RUN_SOFTIRQ;
+	self->run.gfp = KMAG_GFP_ATOMIC;
+	self->run.period_us = 1000;
+	self->run.steps = 1;
+	self->run.threads = 1;
+	self->run.cpus = (uintptr_t)&first;
+	self->run.cpus_len = sizeof(first);
+	self->run.duration_ms = 3000;
+	seldom = self->run;
+	seldom.period_us = 1000000;
+	seldom.caches = (uintptr_t)&id;
+	seldom.max_results = 0;
+	fd = open(KMAG_DEVICE, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(kmag_create(fd, KMAG_BACKEND_KMAG, "seldom", 64, 0, &id), 0);
+	ASSERT_EQ(pthread_create(&thread, NULL, run_crowd, &c), 0);
+	ASSERT_EQ(kmag_call(fd, KMAG_IOC_RUN, &seldom), 0);
+	ASSERT_EQ(pthread_join(thread, NULL), 0);
+	ASSERT_EQ(c.ret, 0);
+	close(fd);
+	TH_LOG("%llu turns, and %llu", (unsigned long long)self->run.total.allocs,
+	       (unsigned long long)seldom.total.allocs);
+	EXPECT_GT(seldom.total.allocs, 0);
+	/* Else it has those of the other. */
+	EXPECT_GT(self->run.total.allocs, 50);
+}
+
 /* Interrupts do not see how long a step takes: it is of a few objects there. */
 TEST_F_TIMEOUT(pace, short_steps_in_interrupts, 60)
 {

@@ -5,15 +5,14 @@
  */
 #include <linux/bug.h>
 #include <linux/completion.h>
-#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
 #include <compat/hrtimer.h>
@@ -37,15 +36,27 @@
 /* How often the thread of a timer looks if it shall stop, in jiffies. */
 #define KMAG_PACE_LOOK		(HZ / 10)
 
-/*
- * Until when a CPU's interrupts have turns, of all runs, in ns; used by that CPU
- * alone, with interrupts off.
- */
-static DEFINE_PER_CPU(u64, kmag_pace_booked);
+/* A timer's first turn is taken to be so short, until it has to wait for it. */
+#define KMAG_PACE_FIRST_NS	(20 * NSEC_PER_USEC)
 
-static DEFINE_MUTEX(kmag_pace_lock);
-/* Runs in interrupts that go on; under kmag_pace_lock. */
-static unsigned int kmag_pace_runs;
+/**
+ * struct kmag_pace_book - what interrupts of all runs may have of a CPU; in ns
+ * @lock: protects the others
+ * @took: how long the last turn was
+ * @free: for the turns that were taken the CPU's threads have it until then
+ * @queue: the last turn that a timer waits for, and what is then due to threads,
+ *	are over then; less, where timers gave up
+ */
+struct kmag_pace_book {
+	raw_spinlock_t lock;
+	u64 took;
+	u64 free;
+	u64 queue;
+};
+
+static DEFINE_PER_CPU(struct kmag_pace_book, kmag_pace_books) = {
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(kmag_pace_books.lock),
+};
 
 static bool kmag_pace_over(const struct kmag_player *p)
 {
@@ -135,26 +146,95 @@ static void kmag_pace_thread(struct kmag_player *p)
 }
 
 /*
- * Many and slow as a CPU's timers may be, its threads get the larger part: a
- * timer books its next turn, in @wait_ns or later, behind all that are booked, and
- * twice as long as it took again behind it. Returns when that turn is.
+ * Many and slow as a CPU's timers may be, its threads get the larger part: behind a
+ * turn, twice as long as it took is theirs. A timer that goes off before that, or
+ * while others wait, waits for a turn behind theirs, which is taken to be as long
+ * as its last one. Who waits for its time, not for the CPU, is in nobody's way.
+ */
+static u64 kmag_pace_took(const struct kmag_player *p)
+{
+	return min_t(u64, p->took_ns, KMAG_PACE_OURS_NS);
+}
+
+/*
+ * When @p's timer goes off next: in @wait_ns, or later, when it has its turn.
  *
- * A thread books its timer's first turn while others' timers go off, on another
+ * A thread does this for its timer's first turn while others' go off, on another
  * CPU if its own has gone offline.
  */
-static ktime_t kmag_pace_book(const struct kmag_player *p, u64 wait_ns)
+static ktime_t kmag_pace_next(struct kmag_player *p, u64 wait_ns)
 {
-	u64 *booked, now, turn, ns;
+	u64 now, at, turn, ns = kmag_pace_took(p);
+	struct kmag_pace_book *book;
 	unsigned long flags;
 
-	ns = min_t(u64, p->took_ns, KMAG_PACE_OURS_NS);
 	local_irq_save(flags);
-	booked = this_cpu_ptr(&kmag_pace_booked);
+	book = this_cpu_ptr(&kmag_pace_books);
+	raw_spin_lock(&book->lock);
 	now = ktime_get_ns();
-	turn = max3(*booked, now + 2 * ns, now + wait_ns);
-	*booked = turn + 3 * ns;
+	at = now + wait_ns;
+	turn = max3(book->queue, book->free, now + 2 * ns);
+	p->booked_ns = 0;
+	if (at < turn) {
+		at = turn;
+		p->booked_ns = 3 * ns;
+		p->book = book;
+		book->queue = turn + 3 * ns;
+	}
+	raw_spin_unlock(&book->lock);
 	local_irq_restore(flags);
-	return ns_to_ktime(turn);
+	return ns_to_ktime(at);
+}
+
+/*
+ * Is it @p's turn? If it had one, that may begin a little early, as turns are not
+ * all as long as they were. If it has to wait again, they are longer.
+ */
+static bool kmag_pace_turn(struct kmag_player *p, u64 now)
+{
+	struct kmag_pace_book *book;
+	unsigned long flags;
+	bool turn;
+
+	local_irq_save(flags);
+	book = this_cpu_ptr(&kmag_pace_books);
+	raw_spin_lock(&book->lock);
+	turn = (p->booked_ns || book->queue <= now) &&
+		now + kmag_pace_took(p) >= book->free;
+	if (!turn)
+		p->took_ns = max(p->took_ns,
+				 min_t(u64, book->took, KMAG_PACE_IRQ_NS));
+	raw_spin_unlock(&book->lock);
+	local_irq_restore(flags);
+	return turn;
+}
+
+/* @p has had its turn, from @now on. */
+static void kmag_pace_had(struct kmag_player *p, u64 now)
+{
+	struct kmag_pace_book *book;
+	unsigned long flags;
+
+	p->took_ns = ktime_get_ns() - now;
+	local_irq_save(flags);
+	book = this_cpu_ptr(&kmag_pace_books);
+	raw_spin_lock(&book->lock);
+	book->took = p->took_ns;
+	book->free = max(book->free, now) + 3 * kmag_pace_took(p);
+	raw_spin_unlock(&book->lock);
+	local_irq_restore(flags);
+}
+
+/* @p waits for no turn any more; its timer does not go off. */
+static void kmag_pace_give_up(struct kmag_player *p)
+{
+	unsigned long flags;
+
+	if (!p->booked_ns)
+		return;
+	raw_spin_lock_irqsave(&p->book->lock, flags);
+	p->book->queue -= p->booked_ns;
+	raw_spin_unlock_irqrestore(&p->book->lock, flags);
 }
 
 static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
@@ -171,12 +251,16 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 		return HRTIMER_NORESTART;
 	}
 	rest = kmag_pace_rest(load, now, &work);
-	if (!rest) {
-		kmag_pace_piece(p, load->steps, min_t(u64, work, KMAG_PACE_IRQ_NS));
-		p->took_ns = ktime_get_ns() - now;
+	if (rest) {
+		hrtimer_set_expires(timer, kmag_pace_next(p, rest));
+	} else if (!kmag_pace_turn(p, now)) {
+		hrtimer_set_expires(timer, kmag_pace_next(p, 0));
+	} else {
+		kmag_pace_piece(p, load->steps,
+				min_t(u64, work, KMAG_PACE_IRQ_NS));
+		kmag_pace_had(p, now);
+		hrtimer_set_expires(timer, kmag_pace_next(p, load->period_ns));
 	}
-	/* Turns that come to rest together are not all due when the rest is over. */
-	hrtimer_set_expires(timer, kmag_pace_book(p, rest ?: load->period_ns));
 	return HRTIMER_RESTART;
 }
 
@@ -187,9 +271,8 @@ static void kmag_pace_interrupts(struct kmag_player *p)
 
 	init_completion(&p->done);
 	hrtimer_setup(&p->timer, kmag_pace_tick, CLOCK_MONOTONIC, mode);
-	/* The first turns as if all took as long as they may. */
-	p->took_ns = KMAG_PACE_IRQ_NS;
-	hrtimer_start(&p->timer, kmag_pace_book(p, p->load->period_ns), mode);
+	p->took_ns = KMAG_PACE_FIRST_NS;
+	hrtimer_start(&p->timer, kmag_pace_next(p, p->load->period_ns), mode);
 	/*
 	 * Its next turn may be seconds away. A kernel thread gets no signals, and
 	 * is not taken for hung so.
@@ -199,43 +282,8 @@ static void kmag_pace_interrupts(struct kmag_player *p)
 	       !kmag_workers_stopped(p->load->workers))
 		;
 	hrtimer_cancel(&p->timer);
+	kmag_pace_give_up(p);
 	kmag_pace_end(p);
-}
-
-/**
- * kmag_pace_begin - before the first worker of a workload starts
- * @load: the workload
- *
- * What earlier runs have booked and did not use is not waited for.
- *
- * Context: Process context, may sleep.
- */
-void kmag_pace_begin(const struct kmag_workload *load)
-{
-	unsigned int cpu;
-
-	if (load->mode == KMAG_RUN_THREAD)
-		return;
-	mutex_lock(&kmag_pace_lock);
-	if (!kmag_pace_runs++)
-		for_each_possible_cpu(cpu)
-			per_cpu(kmag_pace_booked, cpu) = 0;
-	mutex_unlock(&kmag_pace_lock);
-}
-
-/**
- * kmag_pace_finish - after the last worker of a workload has ended
- * @load: the workload
- *
- * Context: Process context, may sleep.
- */
-void kmag_pace_finish(const struct kmag_workload *load)
-{
-	if (load->mode == KMAG_RUN_THREAD)
-		return;
-	mutex_lock(&kmag_pace_lock);
-	kmag_pace_runs--;
-	mutex_unlock(&kmag_pace_lock);
 }
 
 /**

@@ -330,7 +330,6 @@ static int kmag_run_players(struct kmag_file *file, struct kmag_workload *load,
 	load->workers = workers;
 	file->load = load;
 
-	kmag_pace_begin(load);
 	ret = kmag_players_start(load, mask);
 	if (!ret) {
 		kmag_run_tick(file);
@@ -340,7 +339,6 @@ static int kmag_run_players(struct kmag_file *file, struct kmag_workload *load,
 		atomic64_set(&file->progress.start, 0);
 	}
 	kmag_workers_end(workers);
-	kmag_pace_finish(load);
 	for (i = 0; i < load->nr_players; i++) {
 		load->players[i].got.ns = kmag_worker_ns(workers, i);
 		kmag_pattern_drop(&load->players[i]);

@@ -31,6 +31,7 @@ struct kmag_held {
 	u8 tag;
 };
 
+struct kmag_pace_book;
 struct kmag_workload;
 
 /**
@@ -48,7 +49,10 @@ struct kmag_workload;
  * @got: results so far; read by the caller's tick, which need not be exact
  * @timer: in whose interrupts it plays
  * @done: it is over; for the thread that waits meanwhile
- * @took_ns: its last interrupt; at first, the longest that one may take
+ * @took_ns: its last interrupt, or what it takes the next to be
+ * @booked_ns: its timer waits for a turn that is so long, with what is then due to
+ *	threads; or 0
+ * @book: where that is booked
  * @idle: steps in a row for which there was nothing to do
  * @unread: nobody will be told whether contents were as they should be
  * @over: no step will follow; stored with release
@@ -72,6 +76,8 @@ struct kmag_player {
 	struct hrtimer timer;
 	struct completion done;
 	u64 took_ns;
+	u64 booked_ns;
+	struct kmag_pace_book *book;
 	unsigned int idle;
 	bool unread;
 	bool over;
@@ -125,8 +131,6 @@ bool kmag_pattern_step(struct kmag_player *p);
 void kmag_pattern_drop(struct kmag_player *p);
 
 /* pace.c */
-void kmag_pace_begin(const struct kmag_workload *load);
-void kmag_pace_finish(const struct kmag_workload *load);
 void kmag_pace(struct kmag_workers *workers, void *data);
 
 #endif /* _KMAG_DEV_WORKLOAD_H */
