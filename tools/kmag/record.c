@@ -270,7 +270,8 @@ static int report(struct recorder *r, const struct options *o,
 		{ "bulk_objects_not_recorded", totals->bulk_lost },
 		{ "allocations_without_cache", totals->unpaired },
 		{ "ns", totals->ns },
-		{ "command_status", status },
+		{ "command_status", WIFSIGNALED(status) ?
+			128 + WTERMSIG(status) : WEXITSTATUS(status) },
 	};
 	json_t *json;
 	size_t i;

@@ -9,7 +9,7 @@
 # Where two events make an allocation, they can come apart.
 pairs=0
 grep -q '[[:space:]]f\[' /sys/kernel/tracing/README || pairs=1
-plan $((60 + pairs))
+plan $((62 + pairs))
 
 # Nothing of a recording may stay in tracefs.
 clean()
@@ -109,7 +109,14 @@ expect 2 'buffer takes 64 to' 'a negative buffer' kmag record -b -5 -- true
 expect 1 'cannot write /nonexistent/t' 'record to nowhere' kmag record -o /nonexistent/t -- true
 expect 1 'cannot write /tmp' 'record to a folder' kmag record -o /tmp -- true
 expect 1 'cannot run' 'record a command that is not there' kmag record -o u -- /nonexistent
-expect 1 'ended with status 7' 'record a command that fails' kmag record -o u -- sh -c 'exit 7'
+expect 1 'ended with status 7' 'record a command that fails' \
+	kmag record -o u -r u.json -- sh -c 'exit 7'
+[ "$(field u.json command_status)" = 7 ]
+result $? 'its result has the status'
+# shellcheck disable=SC2016 # expanded while it is recorded
+kmag record -o u -r u.json -- sh -c 'kill -9 $$' 2>err
+[ "$(field u.json command_status)" = 137 ]
+result $? 'or the signal'
 expect 1 'No space left' 'record to a full disk' kmag record -o /dev/full -- sh job
 mkdir small && mount -t tmpfs -o size=16k tmpfs small
 echo old >small/t
