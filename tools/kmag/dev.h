@@ -33,6 +33,21 @@ struct snapshot {
 
 /* Return: 0, or -1 after one sentence. */
 int dev_snapshot(int fd, struct snapshot *s);
+
+/**
+ * dev_snapshot_quiet - a snapshot when nobody uses these caches any more
+ * @fd: the device
+ * @caches: caches, among them such as have not been made, with ids of 0
+ * @nr: how many
+ * @s: filled in
+ *
+ * Evacuation, which the load may have woken, still sends home what is cached, and
+ * objects on their way are counted twice, or not at all. It ends soon.
+ *
+ * Return: 0, or -1 after one sentence.
+ */
+int dev_snapshot_quiet(int fd, const struct kmag_ioc_create *caches, unsigned int nr,
+		       struct snapshot *s);
 void snapshot_free(struct snapshot *s);
 
 /* The cache by its id, or NULL. */

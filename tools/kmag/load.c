@@ -106,44 +106,6 @@ static int create(struct load *l, int fd, const struct spec *s,
 	return KMAG_EXIT_OK;
 }
 
-/* Looks at a cache that moves, and how long one waits in between */
-#define LOOKS		40
-#define LOOK_US		50000
-
-/* Does a cache of the run move? */
-static bool moves(const struct snapshot *snap, const struct kmag_ioc_create *caches,
-		  unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		const struct snap_cache *c = snapshot_find(snap, caches[i].kmag_id);
-
-		if (c && c->c.skew)
-			return true;
-	}
-	return false;
-}
-
-/*
- * A snapshot of what is quiet. The run is over; evacuation, which it may have woken,
- * still sends home what is cached, and ends soon.
- */
-static int quiet_snapshot(int fd, const struct kmag_ioc_create *caches, unsigned int nr,
-			  struct snapshot *snap)
-{
-	unsigned int looks = LOOKS;
-	int ret;
-
-	for (;;) {
-		ret = dev_snapshot(fd, snap);
-		if (ret || !moves(snap, caches, nr) || !--looks)
-			return ret;
-		snapshot_free(snap);
-		usleep(LOOK_US);
-	}
-}
-
 /* Everything is quiet now, so figures are exact. */
 static int inspect(struct load *l, int fd, const struct kmag_ioc_create *caches,
 		   unsigned int nr)
@@ -151,7 +113,7 @@ static int inspect(struct load *l, int fd, const struct kmag_ioc_create *caches,
 	struct snapshot snap;
 	unsigned int i;
 
-	if (quiet_snapshot(fd, caches, nr, &snap))
+	if (dev_snapshot_quiet(fd, caches, nr, &snap))
 		return KMAG_EXIT_FAILED;
 	for (i = 0; i < nr; i++) {
 		struct kmag_ioc_cache req = { .size = sizeof(req), .id = caches[i].id };
@@ -254,7 +216,7 @@ char *load_verdict(const struct load *l)
 	return NULL;
 }
 
-static double thread_ns_per_op(const struct kmag_run_thread *t)
+double thread_ns_per_op(const struct kmag_run_thread *t)
 {
 	uint64_t ops = t->allocs + t->failed + t->frees;
 

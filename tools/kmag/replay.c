@@ -162,10 +162,15 @@ static int sample_kmag(struct replay *r, struct side *side, unsigned int batch,
 	const struct snap_cache *c;
 	struct snapshot snap;
 	unsigned int i;
-	int ret = -1;
+	int ret;
 
-	if (dev_snapshot(side->fd, &snap))
+	if (a)
+		ret = dev_snapshot_quiet(side->fd, side->caches, r->trace->nr_caches, &snap);
+	else
+		ret = dev_snapshot(side->fd, &snap);
+	if (ret)
 		return -1;
+	ret = -1;
 	for (i = 1; i < r->trace->nr_caches; i++) {
 		struct held *h = &by_cache[i];
 
