@@ -42,7 +42,8 @@ void load_free(struct load *l);
 /* What is wrong with it, as one sentence to be freed, or NULL. */
 char *load_verdict(const struct load *l);
 
-/* In all threads, by the time that they spent in the allocator. */
+/* By the time that was spent in the allocator: a thread's, and that of all. */
+double thread_ns_per_op(const struct kmag_run_thread *t);
 double load_ns_per_op(const struct load *l);
 
 json_t *load_json(const struct load *l);

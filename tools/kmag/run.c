@@ -85,22 +85,29 @@ static void print_totals(const struct run *r)
 		printf("mean, kmag / slub        %15.3f\n", time_ratio(r));
 }
 
+/* Where CPUs came or went in between, one side had more threads than the other. */
 static void print_threads(const struct run *r)
 {
+	const struct load *most = &r->loads[0];
 	unsigned int i, k;
 
 	printf("\n%-24s", "thread on CPU");
-	for (k = 0; k < r->nr; k++)
+	for (k = 0; k < r->nr; k++) {
 		printf(" %15s    mean   least", r->loads[k].name);
+		if (r->loads[k].run.nr_results > most->run.nr_results)
+			most = &r->loads[k];
+	}
 	putchar('\n');
-	for (i = 0; i < r->loads[0].run.nr_results; i++) {
-		printf("%6u %6u           ", i, r->loads[0].threads[i].cpu);
+	for (i = 0; i < most->run.nr_results; i++) {
+		printf("%6u %6u           ", i, most->threads[i].cpu);
 		for (k = 0; k < r->nr; k++) {
 			const struct kmag_run_thread *t = &r->loads[k].threads[i];
-			uint64_t ops = t->allocs + t->failed + t->frees;
 
-			printf(" %15s %7.1f %7.1f", commas(t->allocs),
-			       ops ? (double)t->busy_ns / ops : 0, t->min_ps / 1e3);
+			if (i >= r->loads[k].run.nr_results)
+				printf(" %15s %7s %7s", "-", "-", "-");
+			else
+				printf(" %15s %7.1f %7.1f", commas(t->allocs),
+				       thread_ns_per_op(t), t->min_ps / 1e3);
 		}
 		putchar('\n');
 	}

@@ -100,7 +100,7 @@ static int try_load(const struct options *o, struct load *load, const struct spe
 /* One workload on all backends; exit code, if there is no going on. */
 static int one(struct stress *st, uint64_t seed)
 {
-	uint64_t start = now_ns(), allocs = 0;
+	uint64_t start = now_ns(), allocs = 0, failed = 0;
 	char *command, *verdict = NULL;
 	int ret = KMAG_EXIT_OK;
 	bool gone = false;
@@ -118,7 +118,7 @@ static int one(struct stress *st, uint64_t seed)
 			continue;
 		ret = try_load(st->o, &load, &s, k);
 		allocs += load.run.total.allocs;
-		st->failed += load.run.total.failed;
+		failed += load.run.total.failed;
 		if (load.told)
 			verdict = load_verdict(&load);
 		gone = ret && load.err == EINVAL && lacks_cpu(&s);
@@ -136,6 +136,7 @@ static int one(struct stress *st, uint64_t seed)
 		goto out;
 	}
 	st->allocs += allocs;
+	st->failed += failed;
 	if (ret && !verdict) {
 		if (st->why)
 			tell(st->o, " # %s\n", st->why);
