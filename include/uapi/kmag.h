@@ -470,7 +470,7 @@ struct kmag_snap_cpu {
 	__u32 loaded_cap;
 	__u32 previous;		/* rounds */
 	__u32 previous_cap;
-	__u32 closed;		/* its gate is shut for a fence */
+	__u32 closed;		/* its gate is shut, or has never been open */
 	__u64 allocs;		/* served by its magazines */
 	__u64 frees;
 };

@@ -4,7 +4,7 @@
  *
  *	cache     create and destroy                     cache.c
  *	reclaim   shrink, shrinker, worker               reclaim.c
- *	evacuate  sparse slabs become empty              evacuate.c
+ *	evacuate  sparse slabs become empty              evacuate.c tune.c
  *	fence     all CPUs' magazines, one grace period  fence.c
  *	alloc     the calls on objects                   alloc.c
  *	magazine  per CPU: loaded and previous           magazine.c gate.c
@@ -14,9 +14,9 @@
  *	                                                 pages.c
  *	table     from a page back to its slab           table.c
  *
- * registry.c lists the caches. account.c and validate.c look at all layers for
- * whoever prints (debugfs.c, the device); debug.c, trace.h and latency.c are
- * called by all.
+ * registry.c lists the caches. account.c, census.c and validate.c look at all
+ * layers for whoever prints (debugfs.c, slabview.c, the device); debug.c, trace.h
+ * and latency.c are called by all.
  *
  * Lock order, outer first (Documentation/locking.rst says what each protects)
  *	latency_lock		mutex	and within it, for static keys, CPU hotplug's
@@ -27,7 +27,7 @@
  *	table lock		raw	taken with none of the raw locks held
  *
  * Raw locks are taken with interrupts off: allocations and frees come from
- * hard interrupts, and the reaper takes the same locks.
+ * hard interrupts, and the shrinker and the worker take the same locks.
  *
  * Do not, with a raw lock held: allocate or free pages or kmalloc memory, call
  * a constructor, print, wake anybody. Slabs to be freed and misuse to be
@@ -222,7 +222,7 @@ struct kmag_depot {
  * @passed: partial ones that rest, while others are marked
  * @nr: slabs of each class, draining or not
  * @empty_min: lowest number of empty ones since the interval began
- * @nr_slabs: their sum
+ * @nr_slabs: the sum of @nr
  * @slots: objects all slabs have room for
  * @free: of those, free in their slabs
  * @empty_free: of those, in empty slabs

@@ -56,17 +56,23 @@ field()
 # Which the tests' folder has beside it in a guest
 results=$(cd "$(dirname "$0")/.." && pwd)/results.rst
 
-# explained FILE...: the page of results has each key of these files of JSON, and they
-# have some
+# explained FILE...: the page of results has each key of each of these files of JSON,
+# of which there are some, under its schema, or under what all have
 explained()
 {
-	# What counts are called is the kernel's.
-	keys=$(sed -n '/"stats": {/,/}/d; s/^ *"\([^"]*\)": .*/\1/p' "$@" | sort -u)
-	[ -n "$keys" ] || return 1
-	for key in $keys stats; do
-		grep -q "[\`.]$key\(\[\]\)\?[\`.]" "$results" && continue
-		echo "# results.rst does not have: $key"
-		return 1
+	for file; do
+		schema=$(sed -n 's/^ *"schema": "\([^"]*\)",*/\1/p' "$file")
+		awk -v schema="$schema" '/: kmag\.[a-z-]*\/1$/ || /^In every/ {
+			on = $1 == "In" || $NF == schema; found += on } on
+			END { exit found != 2 }' "$results" >section || return 1
+		# What counts are called is the kernel's.
+		keys=$(sed -n '/"stats": {/,/}/d; s/^ *"\([^"]*\)": .*/\1/p' "$file" | sort -u)
+		[ "$(echo "$keys" | wc -l)" -gt 1 ] || return 1
+		for key in $keys; do
+			grep -q "[\`.]$key\(\[\]\)\?[\`.]" section && continue
+			echo "# results.rst does not have $key of $schema"
+			return 1
+		done
 	done
 }
 
