@@ -46,12 +46,18 @@
  * @free: for the turns that were taken the CPU's threads have it until then
  * @queue: the last turn that a timer waits for, and what is then due to threads,
  *	are over then; less, where timers gave up
+ * @resting: the last run that had a timer rest here; not to be followed
+ * @rest_end: when its rest is over
+ * @rise: when the next of its timers that rest until then is to go off
  */
 struct kmag_pace_book {
 	raw_spinlock_t lock;
 	u64 took;
 	u64 free;
 	u64 queue;
+	const struct kmag_workload *resting;
+	u64 rest_end;
+	u64 rise;
 };
 
 static DEFINE_PER_CPU(struct kmag_pace_book, kmag_pace_books) = {
@@ -187,6 +193,32 @@ static ktime_t kmag_pace_next(struct kmag_player *p, u64 wait_ns)
 }
 
 /*
+ * When @p's timer goes off, which rests until @end: those of a run that rest until
+ * the same moment rise one after the other, so that not all are due at once.
+ */
+static ktime_t kmag_pace_rise(struct kmag_player *p, u64 end)
+{
+	struct kmag_pace_book *book;
+	unsigned long flags;
+	u64 at;
+
+	local_irq_save(flags);
+	book = this_cpu_ptr(&kmag_pace_books);
+	raw_spin_lock(&book->lock);
+	p->booked_ns = 0;
+	if (book->resting != p->load || book->rest_end != end) {
+		book->resting = p->load;
+		book->rest_end = end;
+		book->rise = end;
+	}
+	at = book->rise;
+	book->rise += 3 * kmag_pace_took(p);
+	raw_spin_unlock(&book->lock);
+	local_irq_restore(flags);
+	return ns_to_ktime(at);
+}
+
+/*
  * Is it @p's turn? If it had one, that may begin a little early, as turns are not
  * all as long as they were. If it has to wait again, they are longer.
  */
@@ -252,7 +284,7 @@ static enum hrtimer_restart kmag_pace_tick(struct hrtimer *timer)
 	}
 	rest = kmag_pace_rest(load, now, &work);
 	if (rest) {
-		hrtimer_set_expires(timer, kmag_pace_next(p, rest));
+		hrtimer_set_expires(timer, kmag_pace_rise(p, now + rest));
 	} else if (!kmag_pace_turn(p, now)) {
 		hrtimer_set_expires(timer, kmag_pace_next(p, 0));
 	} else {
