@@ -162,6 +162,24 @@ static u64 kmag_pace_took(const struct kmag_player *p)
 	return min_t(u64, p->took_ns, KMAG_PACE_OURS_NS);
 }
 
+/* This CPU's book, as long as it is open. */
+static struct kmag_pace_book *kmag_pace_open(unsigned long *flags)
+	__acquires(BOOK)
+{
+	struct kmag_pace_book *book;
+
+	local_irq_save(*flags);
+	book = this_cpu_ptr(&kmag_pace_books);
+	raw_spin_lock(&book->lock);
+	return book;
+}
+
+static void kmag_pace_close(struct kmag_pace_book *book, unsigned long flags)
+	__releases(BOOK)
+{
+	raw_spin_unlock_irqrestore(&book->lock, flags);
+}
+
 /*
  * When @p's timer goes off next: in @wait_ns, or later, when it has its turn.
  *
@@ -174,9 +192,7 @@ static ktime_t kmag_pace_next(struct kmag_player *p, u64 wait_ns)
 	struct kmag_pace_book *book;
 	unsigned long flags;
 
-	local_irq_save(flags);
-	book = this_cpu_ptr(&kmag_pace_books);
-	raw_spin_lock(&book->lock);
+	book = kmag_pace_open(&flags);
 	now = ktime_get_ns();
 	at = now + wait_ns;
 	turn = max3(book->queue, book->free, now + 2 * ns);
@@ -187,8 +203,7 @@ static ktime_t kmag_pace_next(struct kmag_player *p, u64 wait_ns)
 		p->book = book;
 		book->queue = turn + 3 * ns;
 	}
-	raw_spin_unlock(&book->lock);
-	local_irq_restore(flags);
+	kmag_pace_close(book, flags);
 	return ns_to_ktime(at);
 }
 
@@ -202,9 +217,7 @@ static ktime_t kmag_pace_rise(struct kmag_player *p, u64 end)
 	unsigned long flags;
 	u64 at;
 
-	local_irq_save(flags);
-	book = this_cpu_ptr(&kmag_pace_books);
-	raw_spin_lock(&book->lock);
+	book = kmag_pace_open(&flags);
 	p->booked_ns = 0;
 	if (book->resting != p->load || book->rest_end != end) {
 		book->resting = p->load;
@@ -213,8 +226,7 @@ static ktime_t kmag_pace_rise(struct kmag_player *p, u64 end)
 	}
 	at = book->rise;
 	book->rise += 3 * kmag_pace_took(p);
-	raw_spin_unlock(&book->lock);
-	local_irq_restore(flags);
+	kmag_pace_close(book, flags);
 	return ns_to_ktime(at);
 }
 
@@ -228,16 +240,13 @@ static bool kmag_pace_turn(struct kmag_player *p, u64 now)
 	unsigned long flags;
 	bool turn;
 
-	local_irq_save(flags);
-	book = this_cpu_ptr(&kmag_pace_books);
-	raw_spin_lock(&book->lock);
+	book = kmag_pace_open(&flags);
 	turn = (p->booked_ns || book->queue <= now) &&
 		now + kmag_pace_took(p) >= book->free;
 	if (!turn)
 		p->took_ns = max(p->took_ns,
 				 min_t(u64, book->took, KMAG_PACE_IRQ_NS));
-	raw_spin_unlock(&book->lock);
-	local_irq_restore(flags);
+	kmag_pace_close(book, flags);
 	return turn;
 }
 
@@ -248,13 +257,10 @@ static void kmag_pace_had(struct kmag_player *p, u64 now)
 	unsigned long flags;
 
 	p->took_ns = ktime_get_ns() - now;
-	local_irq_save(flags);
-	book = this_cpu_ptr(&kmag_pace_books);
-	raw_spin_lock(&book->lock);
+	book = kmag_pace_open(&flags);
 	book->took = p->took_ns;
 	book->free = max(book->free, now) + 3 * kmag_pace_took(p);
-	raw_spin_unlock(&book->lock);
-	local_irq_restore(flags);
+	kmag_pace_close(book, flags);
 }
 
 /* @p waits for no turn any more; its timer does not go off. */
