@@ -70,7 +70,8 @@ static const struct argp_option options[] = {
 	{ "steps", KEY_STEPS, "N", 0, "Steps of the pattern in each interrupt (32)", 0 },
 	{ "align", KEY_ALIGN, "BYTES", 0, "Align objects to this power of two", 0 },
 	{ "hwalign", KEY_FLAG, NULL, 0, "Align objects to cache lines", 0 },
-	{ "account", KEY_FLAG + 1, NULL, 0, "Caches charge slab pages to a memory cgroup; kernel threads, as these, are in none", 0 },
+	{ "account", KEY_FLAG + 1, NULL, 0,
+	  "Caches charge slab pages to a memory cgroup; kernel threads, as these, are in none", 0 },
 	{ "reclaim", KEY_FLAG + 2, NULL, 0, "Count slab pages as reclaimable", 0 },
 	{ "ctor", KEY_FLAG + 3, NULL, 0, "Give caches a constructor", 0 },
 	{}
