@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "draft.h"
 #include "heat.h"
 #include "report.h"
 #include "util.h"
@@ -170,23 +171,22 @@ int heat_draw(const struct heat *maps, size_t nr, const char *png)
 {
 	size_t i, k, line = 2, lines = 2;
 	struct plot p;
-	FILE *file;
+	struct draft draft;
 	int ret;
 
-	/* Gnuplot would draw to stdout instead. */
-	file = fopen(png, "a");
-	if (!file || fclose(file)) {
-		say("cannot write %s: %m", png);
+	/* Gnuplot, which could not, would draw to stdout instead. */
+	if (draft_open(&draft, png, 0666)) {
+		say("cannot write %s: %m", path_name(png));
 		return -1;
 	}
 	for (i = 0; i < nr; i++)
 		lines += lines_of(&maps[i]) + NAME_LINES;
-	ret = plot_open(&p, png, "a cell is a slab, in the order of addresses",
+	ret = plot_open(&p, draft.name, "a cell is a slab, in the order of addresses",
 			60 + 8 * PNG_CELLS, 60 + 8 * (int)lines);
 	if (ret > 0)
 		say("gnuplot is not installed");
 	if (ret)
-		return ret;
+		goto err_plot;
 	fputs("unset border\nunset tics\nunset grid\nunset key\n", p.to);
 	for (k = 0; k < ARRAY_SIZE(keys); k++)
 		put_label(&p, 20 * k + 2, 0, keys[k].name);
@@ -210,5 +210,15 @@ int heat_draw(const struct heat *maps, size_t nr, const char *png)
 		line += lines_of(&maps[i]) + NAME_LINES;
 	}
 	fputs("e\n", p.to);
-	return plot_close(&p, png);
+	ret = plot_close(&p, png);
+	if (ret)
+		goto err_plot;
+	ret = draft_done(&draft);
+	if (ret)
+		say("cannot write %s: %m", png);
+	return ret;
+
+err_plot:
+	draft_drop(&draft);
+	return ret;
 }

@@ -2,7 +2,6 @@
 /* kmag report: a folder with tables and pictures of what other commands told as JSON. */
 #include <ctype.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -233,8 +232,6 @@ static int report(struct report *r)
 	unsigned int i;
 	bool bad;
 
-	/* A gnuplot that dies is told of, not died of. */
-	signal(SIGPIPE, SIG_IGN);
 	stop_catch();
 	if (mkdir(r->dir, 0755) && errno != EEXIST) {
 		say("cannot make the folder %s: %m", path_name(r->dir));

@@ -29,6 +29,8 @@ int plot_open(struct plot *p, const char *path, const char *title, int width, in
 	static char * const argv[] = { "gnuplot", NULL };
 	int feed[2], tell[2], err = 0;
 
+	/* A gnuplot that dies is told of, not died of. */
+	signal(SIGPIPE, SIG_IGN);
 	*p = (struct plot){};
 	p->said = memfd_create("gnuplot", MFD_CLOEXEC);
 	if (p->said < 0 || pipe2(feed, O_CLOEXEC) || pipe2(tell, O_CLOEXEC))

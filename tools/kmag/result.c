@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "draft.h"
 #include "result.h"
 #include "util.h"
 
@@ -77,6 +78,19 @@ json_t *json_text(const char *text)
 	return json;
 }
 
+static int put_report(const char *path, const json_t *json)
+{
+	struct draft draft;
+
+	if (draft_open(&draft, path, 0666))
+		return -1;
+	if (json_dumpf(json, draft.file, JSON_INDENT(2))) {
+		draft_drop(&draft);
+		return -1;
+	}
+	return draft_done(&draft);
+}
+
 int result_tell(const struct result_options *o, json_t *json)
 {
 	int ret = KMAG_EXIT_OK;
@@ -85,8 +99,8 @@ int result_tell(const struct result_options *o, json_t *json)
 		say("the result cannot be told as JSON");
 		return KMAG_EXIT_FAILED;
 	}
-	if (o->report && json_dump_file(json, o->report, JSON_INDENT(2))) {
-		say("cannot write %s: %m", o->report);
+	if (o->report && put_report(o->report, json)) {
+		say("cannot write %s: %m", path_name(o->report));
 		ret = KMAG_EXIT_FAILED;
 	}
 	if (o->json && !json_dumpf(json, stdout, JSON_INDENT(2)))

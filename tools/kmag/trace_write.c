@@ -4,13 +4,11 @@
  * starts from nothing, so that the loss of one costs no other.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
+#include "draft.h"
 #include "trace.h"
 #include "trace_code.h"
 #include "util.h"
@@ -30,9 +28,7 @@ struct cpu_block {
 };
 
 struct trace_writer {
-	FILE *file;
-	char *path;		/* of what is to be a trace when it is whole */
-	char *part;		/* of what is written until then; NULL: no file */
+	struct draft draft;
 	uint64_t bytes;
 	struct cpu_block *cpus;
 	unsigned int nr_cpus;
@@ -42,7 +38,7 @@ struct trace_writer {
 
 static int write_all(struct trace_writer *w, const void *buf, size_t len)
 {
-	if (fwrite(buf, 1, len, w->file) != len)
+	if (fwrite(buf, 1, len, w->draft.file) != len)
 		return -1;
 	w->bytes += len;
 	return 0;
@@ -88,30 +84,6 @@ static int cpu_flush(struct trace_writer *w, struct cpu_block *c)
 			   c->to - c->buf - TRACE_BLOCK_LEN);
 }
 
-/*
- * A trace is written beside the file that it is to become, which stays as it is until
- * the trace is whole. It tells kernel addresses: for its owner only.
- */
-static int open_part(struct trace_writer *w, const char *path)
-{
-	struct stat st;
-
-	if (!*path) {
-		errno = ENOENT;
-		return -1;
-	}
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return open(path, O_WRONLY | O_CLOEXEC);
-	/* What a link names is replaced, not the link. */
-	w->path = realpath(path, NULL);
-	if (w->path && access(path, W_OK))
-		return -1;
-	if (!w->path)
-		w->path = xprintf("%s", path);
-	w->part = xprintf("%s.XXXXXX", w->path);
-	return mkostemp(w->part, O_CLOEXEC);
-}
-
 /* Of no use any more, whole or not. */
 static void writer_free(struct trace_writer *w)
 {
@@ -122,8 +94,6 @@ static void writer_free(struct trace_writer *w)
 		free(w->cpus[i].last_obj);
 	}
 	free(w->cpus);
-	free(w->part);
-	free(w->path);
 	free(w);
 }
 
@@ -133,22 +103,17 @@ struct trace_writer *trace_create(const char *path, unsigned int nr_cpus,
 	size_t info_len = strlen(info);
 	uint8_t head[TRACE_HEADER_LEN], *block;
 	struct trace_writer *w;
-	int fd, ret, err;
+	int ret, err;
 
 	w = xalloc(sizeof(*w));
 	w->nr_cpus = nr_cpus;
 	w->cpus = xalloc(nr_cpus * sizeof(*w->cpus));
-	fd = open_part(w, path);
-	if (fd < 0) {
+	/* It tells kernel addresses: for its owner only. */
+	if (draft_open(&w->draft, path, 0600)) {
 		writer_free(w);
 		return NULL;
 	}
-	w->file = fdopen(fd, "w");
-	if (!w->file) {
-		close(fd);
-		goto err_open;
-	}
-	setvbuf(w->file, NULL, _IOFBF, 1 << 20);
+	setvbuf(w->draft.file, NULL, _IOFBF, 1 << 20);
 
 	memcpy(head, TRACE_MAGIC, 8);
 	put_le(head + 8, TRACE_VERSION, 2);
@@ -278,11 +243,8 @@ int trace_finish(struct trace_writer *w, const struct trace_cache *caches,
 	to = put_varint(to, totals->ns);
 	if (write_block(w, TRACE_BLOCK_DONE, 0, block, to - block - TRACE_BLOCK_LEN))
 		goto err_write;
-	if (fflush(w->file))
+	if (draft_done(&w->draft))
 		goto err_write;
-	if (w->part && rename(w->part, w->path))
-		goto err_write;
-	fclose(w->file);
 	writer_free(w);
 	return 0;
 
@@ -295,11 +257,7 @@ err_write:
 
 void trace_abort(struct trace_writer *w)
 {
-	if (w->file)
-		fclose(w->file);
-	/* No half trace is left lying; what is no file (/dev/full) stays. */
-	if (w->part)
-		unlink(w->part);
+	draft_drop(&w->draft);
 	writer_free(w);
 }
 

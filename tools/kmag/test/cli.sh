@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 166
+plan 172
 
 here=$(realpath "$(dirname "$0")")
 PATH=$OUT:$PATH
@@ -441,4 +441,29 @@ expect 2 'no JSON' 'a heat map as JSON' kmag frag --heatmap --json --map map
 rm empty/gnuplot
 expect 3 'gnuplot is not installed' 'a picture without gnuplot' \
 	env PATH="$work/empty" kmag frag --heatmap=no.png --map map
+printf '#!/bin/sh\nexit 1\n' >empty/gnuplot && chmod +x empty/gnuplot
+cp two.json map.png
+expect 1 'gnuplot could not draw map.png' 'a picture that gnuplot does not draw' \
+	env PATH="$work/empty:/bin" kmag frag --heatmap=map.png --map map
+cmp -s two.json map.png && [ "$(echo -- *.png*)" = '-- map.png' ]
+result $? 'neither leaves anything'
+
+# kib N COMMAND...: with files that can grow to so many KiB; a full disk, nearly
+kib()
+{
+	(trap '' XFSZ; ulimit -f "$1"; shift; exec "$@" >/dev/null)
+}
+for _ in {1..50}; do cat same; done >long
+kmag import -o long.trace long >/dev/null && cp long.trace before.trace
+expect 1 'cannot write long.trace: File too large' 'a recording for which there is no room' \
+	kib 1 kmag import -o long.trace long
+cp two.json full.json
+expect 1 'cannot write full.json: File too large' 'a report for which there is no room' \
+	kib 1 kmag diff -r full.json one.json two.json
+cmp -s long.trace before.trace && cmp -s full.json two.json && [ "$(echo -- *.trace* full.json*)" = '-- before.trace long.trace full.json' ]
+result $? 'what was there is, and nothing else'
+(umask 027; kmag diff -r new.json one.json two.json >/dev/null)
+chmod 604 full.json && kmag diff -r full.json one.json two.json >/dev/null
+[ "$(stat -c %a new.json full.json long.trace | xargs)" = '640 604 600' ]
+result $? 'who may read what is written'
 finished
