@@ -174,12 +174,10 @@ int load_run(struct load *l, const struct spec *s, enum kmag_backend backend, bo
 		.max_results = info.max_run_threads };
 	ret = submit(l, fd, quiet);
 	l->told = !ret || l->err == EINTR;
-	if (l->told && backend == KMAG_BACKEND_KMAG &&
-	    inspect(l, fd, caches, s->nr_sizes)) {
-		l->told = false;
-		free(l->why);
-		l->why = NULL;
-		ret = KMAG_EXIT_FAILED;
+	if (l->told && backend == KMAG_BACKEND_KMAG) {
+		l->inspected = !inspect(l, fd, caches, s->nr_sizes);
+		if (!l->inspected)
+			ret = KMAG_EXIT_FAILED;
 	}
 out:
 	close(fd);
@@ -204,6 +202,8 @@ char *load_verdict(const struct load *l)
 		return xprintf("%s: %s allocated, %s freed", l->name,
 			       counted(t->allocs, "object was", "objects were"),
 			       commas(t->frees + t->left));
+	if (!l->inspected)
+		return NULL;
 	if (l->live)
 		return xprintf("%s: counts %s as live, after all were freed", l->name,
 			       counted(l->live, "object", "objects"));
@@ -251,7 +251,7 @@ json_t *load_json(const struct load *l)
 	for (i = 0; i < l->run.nr_results; i++)
 		json_array_append_new(threads, json_thread(&l->threads[i]));
 	json_object_set_new(json, "threads", threads);
-	if (l->backend != KMAG_BACKEND_KMAG)
+	if (!l->inspected)
 		return json;
 	json_object_set_new(json, "validate_errors", json_integer(l->validate_errors));
 	json_object_set_new(json, "skew", json_integer(l->account.skew));

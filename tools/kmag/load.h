@@ -19,7 +19,7 @@ struct load {
 	char *why;				/* that, as one sentence */
 	bool told;				/* the rest is: to the end, or up to a signal */
 	struct kmag_run_thread *threads;	/* ->run.nr_results */
-	/* kmag only */
+	bool inspected;				/* kmag only; the rest is of that */
 	struct account account;			/* of all its caches, at the end */
 	struct tiers tiers;
 	uint64_t live;				/* objects that were not freed: none */

@@ -164,7 +164,7 @@ static int tell(const struct run *r, const struct options *o)
 		print_head(r);
 		print_totals(r);
 		print_threads(r);
-		if (r->loads[0].backend == KMAG_BACKEND_KMAG)
+		if (r->loads[0].inspected)
 			print_kmag(&r->loads[0]);
 	}
 	ret = result_tell(&o->result, json);
