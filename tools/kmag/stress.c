@@ -155,11 +155,23 @@ out:
 	return ret;
 }
 
+/* Another one? The first is done, short as the time may be. */
+static bool goes_on(const struct stress *st, uint64_t start)
+{
+	const struct options *o = st->o;
+	uint64_t nr = st->workloads + st->skipped;
+
+	if (stop_signal || (!o->keep_going && json_array_size(st->faults)))
+		return false;
+	return !nr || ((!o->count || nr < o->count) &&
+		       (!o->duration_us || now_ns() - start < o->duration_us * 1000));
+}
+
 static int stress(struct stress *st)
 {
 	const struct options *o = st->o;
-	uint64_t start = now_ns(), seeds = o->seed;
 	int ret = KMAG_EXIT_OK, told, fd = dev_open(&st->info);
+	uint64_t start = now_ns(), seeds = o->seed;
 	size_t faults;
 	json_t *json;
 
@@ -168,12 +180,13 @@ static int stress(struct stress *st)
 	close(fd);
 	before_say = end_line;
 	stop_catch();
-	while (!ret && !stop_signal && (!o->count || st->workloads + st->skipped < o->count) &&
-	       (!o->duration_us || now_ns() - start < o->duration_us * 1000) &&
-	       (o->keep_going || !json_array_size(st->faults)))
+	while (!ret && goes_on(st, start))
 		ret = one(st, pick_chance(&seeds));
 	if (stop_signal && !ret) {
 		st->why = xprintf("a signal ended it");
+		ret = KMAG_EXIT_FAILED;
+	} else if (!st->workloads && !ret) {
+		st->why = xprintf("all workloads were skipped: CPUs of theirs went offline");
 		ret = KMAG_EXIT_FAILED;
 	}
 	faults = json_array_size(st->faults);

@@ -7,7 +7,7 @@
 
 # shellcheck disable=SC1091 # it is checked itself
 . "$(dirname "$0")/tap.sh"
-plan 75
+plan 76
 seconds=${1:-30}
 corrupt=/lib/kmag/kmag_corrupt.ko
 here=$(realpath "$(dirname "$0")")
@@ -43,6 +43,7 @@ bad 'undo what --ctor' 'zeroed and constructed' --zero --ctor
 bad 'power of two' 'an odd alignment' --align 24
 expect 2 'backend takes' 'stress on an unknown allocator' kmag stress -b slob
 expect 2 'count takes' 'stress of no workloads' kmag stress -n 0
+expect 0 ': 1 workload, ' 'stress without time for one does one' kmag stress -d 1us
 
 expect 0 'mean, kmag / slub' 'run on both' kmag run -d 500ms
 expect 0 'contents changed  *0  *0' 'run with contents checked' \
