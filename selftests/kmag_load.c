@@ -202,7 +202,9 @@ static int run_for_ever(int fd, __u32 id, __u32 duration_ms)
 		.live = 100,
 	};
 
-	return kmag_call(fd, KMAG_IOC_RUN, &req);
+	int ret = kmag_call(fd, KMAG_IOC_RUN, &req);
+
+	return !ret && req.total.corrupt ? -EUCLEAN : ret;
 }
 
 /* A workload runs; other files come and go; the process is killed. */
