@@ -8,7 +8,7 @@
 #   rt            PREEMPT_RT
 #   up            built for one CPU
 #   kcsan         data races are looked for, and accesses were watched
-#   debug         KASAN and lockdep are at work
+#   debug         KASAN and lockdep are at work, and allocations can be failed
 #   next          7.3 or later
 flavour=$1
 shift
@@ -22,7 +22,8 @@ is()
 	kcsan)		awk '/^(enabled|setup_watchpoints): / && $2 > 0 { n++ }
 				END { exit n != 2 }' /sys/kernel/debug/kcsan ;;
 	debug)		grep -qw kasan_report /proc/kallsyms &&
-			grep -q 'debug_locks: *1$' /proc/lockdep_stats ;;
+			grep -q 'debug_locks: *1$' /proc/lockdep_stats &&
+			[ -e /proc/self/fail-nth ] ;;
 	next)		uname -r | awk -F '[.-]' '{ exit $1 * 1000 + $2 < 7003 }' ;;
 	*)		false ;;
 	esac
