@@ -180,7 +180,12 @@ static int __init kmag_corrupt_init(void)
 	probe.kp.symbol_name = symbol;
 	ret = register_kretprobe(&probe);
 	if (ret)
-		unregister_kprobe(&free_probe);
+		goto err_probe;
+	pr_info("faults are provoked from here on\n");
+	return 0;
+
+err_probe:
+	unregister_kprobe(&free_probe);
 	return ret;
 }
 
@@ -190,6 +195,7 @@ static void __exit kmag_corrupt_exit(void)
 	unregister_kprobe(&free_probe);
 	if (probe.nmissed)
 		pr_warn("%d calls were missed\n", probe.nmissed);
+	pr_info("faults are provoked no more\n");
 }
 
 module_init(kmag_corrupt_init);

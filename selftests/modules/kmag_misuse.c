@@ -199,6 +199,7 @@ static int __init mu_init(void)
 	lossy = kmag_cache_create(KBUILD_MODNAME "_lossy", MU_SIZE, 0, 0, NULL);
 	if (!lossy)
 		goto err_lossy;
+	pr_info("faults are provoked from here on\n");
 	return 0;
 
 err_lossy:
@@ -212,6 +213,7 @@ static void __exit mu_exit(void)
 		kmag_cache_free(lossy, (void *)~leaked);
 	kmag_cache_destroy(lossy);
 	kmag_cache_destroy(cache);
+	pr_info("faults are provoked no more\n");
 }
 
 module_init(mu_init);
