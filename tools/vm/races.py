@@ -19,7 +19,7 @@ RE_HANDED = re.compile(
     r'_*(?:mem(?:cpy|set|move|cmp|chr|scan)|str[a-z]+(?:_pad|_nocheck)?$|'
     r'v?s[cn]*printf$|seq_(?:printf|put|write)|copy_(?:from|to)_|bitmap_|'
     r'find_(?:first|last|next|nth)_|[hl]*list_(?:add|del|sort)|'
-    r'rb_(?:insert|erase|next|prev|first|last)|sort)')
+    r'rb_(?:insert|erase|next|prev|first|last)|sort|prandom_|complete)')
 
 
 def is_ours(lines):
