@@ -62,6 +62,7 @@ static void count_down_empty(struct kmag_node *node, struct kmag_slab *slab)
 /* Take an empty slab, from which objects are about to be taken, off its list. */
 static noinline void slab_begun(struct kmag_node *node, struct kmag_slab *slab)
 {
+	lockdep_assert_held(&node->lock);
 	count_down_empty(node, slab);
 	list_del(&slab->list);
 	/* As if it had been full: that is on no list either. */
@@ -92,6 +93,7 @@ static void slab_unlink(struct kmag_node *node, struct kmag_slab *slab,
 {
 	size_t bytes = kmag_slab_bytes(slab);
 
+	lockdep_assert_held(&node->lock);
 	count_down_empty(node, slab);
 	node->nr_slabs--;
 	node->slots -= slab->slots;
