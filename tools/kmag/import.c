@@ -560,8 +560,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_import(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, "FILE",
-		"Make a recording of the text FILE of perf script, trace-cmd report or tracefs.\vIt needs the kernel's events kmem:kmem_cache_alloc and kmem:kmem_cache_free.\n"
+		options, parse, "TEXT",
+		"Make a recording of the file TEXT (- is standard input) of perf script, trace-cmd report or tracefs.\vIt needs the kernel's events kmem:kmem_cache_alloc and kmem:kmem_cache_free.\n"
 		"What cannot be used is counted.\n"
 		"Exit status 1 if over 1 in 1000 was lost or damaged; the recording is kept.",
 		result_argp, NULL, NULL };
