@@ -20,7 +20,7 @@ help:
 	@echo 'make man          its man page, build/kmag.1, and completion, build/kmag.bash'
 	@echo 'make docs         the pages of Documentation, build/docs/index.html'
 	@echo 'make run          record real work, replay it on kmag and SLUB, report'
-	@echo 'make test         all tests, in VMs'
+	@echo 'make test         what each change must pass, in VMs'
 	@echo 'make test-long    random calls, hotplug, no memory, kills: more of each'
 	@echo 'make test-LANE    those that matter there on another kernel: debug, preempt,'
 	@echo '                  rt, up, kcsan (data races), next (the newest that Debian has)'
